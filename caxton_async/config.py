@@ -1,0 +1,330 @@
+"""What a client is told before it starts: environment, credentials and settings, all frozen.
+
+What belongs here: values, their checks, and reading them from environment variables.  What does not: opening
+anything.  Every wrong value is a `ConfigurationError` that says which one and what to write instead.
+"""
+
+import ipaddress
+import math
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import Attribute, field, frozen
+
+from caxton_async.errors import ConfigurationError, Sent
+from caxton_async.secret import Secret
+
+PasswordProvider = Callable[[], Awaitable[str | Secret]]
+
+# A header value that cannot break out of its line nor be read in two ways: visible ASCII and inner spaces (RFC 9110, 5.5).
+HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+# A path may be given by a user; anything that a URL parser would normalise, decode or cut off is refused.
+_PATH = re.compile(r"/?[A-Za-z0-9._~{}-]+(?:/[A-Za-z0-9._~{}-]+)*")
+
+
+class Environment(Enum):
+    """The three environments of the vendor, by name.  Source: Caxton developer guide, environments."""
+
+    SANDBOX = "sandbox"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+    @property
+    def base_url(self) -> str:
+        """The URL below which every path of the API lies."""
+        return _BASE_URLS[self]
+
+
+_BASE_URLS = {
+    Environment.SANDBOX: "https://caxapi-integration.azurewebsites.net/api/",
+    Environment.STAGING: "https://caxapi-staging.caxton.io/api/",
+    Environment.PRODUCTION: "https://caxtonapi.caxtonfx.com/api/",
+}
+
+
+@frozen
+class Event:
+    """What the client did, for `Settings.on_event`: never a header, a body or a token.
+
+    `kind` is `login`, `login_failed`, `attempt`, `retry`, `outcome_unknown` or `answered`; `attempt` counts from 1;
+    `elapsed_s` is measured from the start of the call.
+    """
+
+    kind: str
+    endpoint: str
+    correlation_id: str
+    attempt: int
+    sent: Sent
+    elapsed_s: float
+    http_status: int | None = None
+    api_status_code: int | None = None
+
+
+def _to_password(value: object) -> Secret | PasswordProvider | None:
+    if value is None or isinstance(value, Secret):
+        return value
+    if isinstance(value, str):
+        if not value:
+            raise ConfigurationError(
+                "the password is empty: leave it out, or give the one that the API generated"
+            )
+        return Secret(value)
+    if callable(value):
+        return value
+    raise ConfigurationError(
+        f"a password is a string, a Secret, None or an async callable, not {type(value).__name__}"
+    )
+
+
+def _named(_instance: object, attribute: "Attribute[str]", value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{attribute.name} is missing: give the one that the vendor issued")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        raise ConfigurationError(f"{attribute.name} holds a control character")
+
+
+@frozen
+class Credentials:
+    """Who logs in: the user name and client name that the vendor issued, and the generated password.
+
+    `password` may be an async callable that returns it; it is then asked before each login, so that a password
+    in a vault or a file can change while the client runs.
+
+    **Raises** ConfigurationError when a name is missing.
+    """
+
+    username: str = field(validator=_named)
+    client_name: str = field(validator=_named)
+    password: Secret | PasswordProvider | None = field(default=None, converter=_to_password)
+
+
+def _seconds(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (0 < value < math.inf):
+        raise ConfigurationError(f"{attribute.name} is a number of seconds above zero, not {value!r}")
+
+
+def _count(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{attribute.name} is a whole number of at least 1, not {value!r}")
+
+
+def _pace(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf
+    ):
+        raise ConfigurationError(f"{attribute.name} is a number above zero or None, not {value!r}")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine by its literal name: no look-alike, nothing that DNS decides."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _readable(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None
+
+
+def _split(url: object, name: str) -> SplitResult:
+    """Parse a URL of which every part that could mislead is refused; the message never shows the URL itself."""
+    if (
+        not isinstance(url, str)
+        or not url.isascii()
+        or any(c <= " " or c == "\x7f" or c == "\\" for c in url)
+    ):
+        raise ConfigurationError(f"{name} is not a URL of visible ASCII characters")
+    parts = _readable(url)
+    if parts is None:
+        raise ConfigurationError(f"{name} has a host or port that cannot be read")
+    if not parts.hostname or parts.hostname.endswith(".") or "%" in parts.netloc:
+        raise ConfigurationError(f"{name} needs a plain host name, with no dot at its end and no escapes")
+    return parts
+
+
+def _base_url(_instance: object, attribute: "Attribute[str | None]", value: str | None) -> None:
+    if value is None:
+        return
+    parts = _split(value, "base_url")
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            "base_url holds a user name or password: leave them out, credentials go elsewhere"
+        )
+    if parts.query or parts.fragment or "?" in value or "#" in value:
+        raise ConfigurationError("base_url ends with its path: leave out the query and the fragment")
+    if (parts.path.strip("/") and not _PATH.fullmatch(parts.path.rstrip("/"))) or has_dot_segment(parts.path):
+        raise ConfigurationError("base_url has a path with characters that cannot be sent as they are")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ConfigurationError("base_url must begin with https:// (http:// is for this machine only)")
+
+
+def has_dot_segment(path: str) -> bool:
+    """Tell whether a URL parser would shorten `path` (RFC 3986, 5.2.4)."""
+    return any(segment in {".", ".."} for segment in path.split("/"))
+
+
+def _frozen_paths(value: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(value))
+
+
+def _paths(_instance: object, attribute: "Attribute[Mapping[str, str]]", value: Mapping[str, object]) -> None:
+    for name, path in value.items():
+        if not isinstance(path, str) or not _PATH.fullmatch(path) or has_dot_segment(path):
+            raise ConfigurationError(
+                f"the path of {name} is not one that can be sent: write it like 'clients/auth/token'"
+            )
+
+
+def _proxy(_instance: object, attribute: "Attribute[str | None]", value: str | None) -> None:
+    if value is not None and _split(value, "proxy").scheme not in {"http", "https"}:
+        raise ConfigurationError("proxy must begin with http:// or https://")
+
+
+def _suffix(_instance: object, attribute: "Attribute[str]", value: object) -> None:
+    if not isinstance(value, str) or (value and not HEADER_VALUE.fullmatch(value)):
+        raise ConfigurationError("user_agent_suffix holds characters that a header cannot carry")
+
+
+def _to_environment(value: "Environment | str") -> Environment:
+    try:
+        return Environment(value.lower() if isinstance(value, str) else value)
+    except ValueError:
+        names = ", ".join(environment.value for environment in Environment)
+        raise ConfigurationError(f"the environment is one of {names}") from None
+
+
+@frozen
+class Settings:
+    """How the client behaves; every duration is in seconds.
+
+    `base_url` replaces the environment's (https only, but for loopback).  `paths` maps names of endpoints to paths: one
+    that begins with `/` is taken from the origin's root, any other from the base URL.  `deadline_s` covers a whole
+    call: queue, token, attempts and backoff; `attempt_timeout_s` one attempt of it, `connect_timeout_s` the making
+    of a connection, `token_timeout_s` one login.  `max_calls_per_second` paces calls.  `on_event` is called, in the event loop, with each
+    `Event`.  `ssl_context` replaces the client's own (TLS 1.2 or newer, the system's certificates).
+
+    **Raises** ConfigurationError, naming the setting, for a value that cannot work.
+    """
+
+    environment: Environment = field(default=Environment.SANDBOX, converter=_to_environment)
+    base_url: str | None = field(default=None, validator=_base_url)
+    paths: Mapping[str, str] = field(factory=dict, converter=_frozen_paths, validator=_paths)
+    connect_timeout_s: float = field(default=10, validator=_seconds)
+    attempt_timeout_s: float = field(default=30, validator=_seconds)
+    deadline_s: float = field(default=60, validator=_seconds)
+    token_timeout_s: float = field(default=30, validator=_seconds)
+    max_connections: int = field(default=100, validator=_count)
+    max_attempts: int = field(default=3, validator=_count)
+    max_reply_bytes: int = field(default=8 * 1024 * 1024, validator=_count)
+    max_calls_per_second: float | None = field(default=None, validator=_pace)
+    ssl_context: ssl.SSLContext | None = None
+    # A proxy's URL may hold a password.
+    proxy: str | None = field(default=None, validator=_proxy, repr=False)
+    on_event: Callable[[Event], None] | None = None
+    user_agent_suffix: str = field(default="", validator=_suffix)
+
+    @property
+    def root_url(self) -> str:
+        """The base URL in force, with exactly one slash at its end."""
+        return (self.base_url or self.environment.base_url).rstrip("/") + "/"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port in their one canonical spelling: what a token is bound to."""
+        parts = urlsplit(self.root_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return f"{parts.scheme}://{parts.hostname}:{port}"
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real money may move: any origin but the sandbox's, staging's and loopback."""
+        if is_loopback(urlsplit(self.root_url).hostname or ""):
+            return False
+        harmless = {Settings(environment=e).origin for e in (Environment.SANDBOX, Environment.STAGING)}
+        return self.origin not in harmless
+
+
+@frozen
+class Configuration:
+    """What the environment variables say: credentials, settings, and for whom calls are made by default."""
+
+    credentials: Credentials
+    settings: Settings
+    user_token: Secret | None = None
+    identity_number: str | None = None
+
+
+def password_from_file(path: str | Path) -> PasswordProvider:
+    """Return a provider that reads the password from `path` before each login, without the line break at its end.
+
+    **Raises** (the provider) ConfigurationError when the file cannot be read or is empty.
+    """
+
+    async def read() -> Secret:
+        problem = "it is empty"
+        try:
+            if secret := Secret(Path(path).read_text(encoding="utf-8").rstrip("\r\n")):
+                return secret
+        except (OSError, UnicodeDecodeError) as error:
+            problem = type(error).__name__
+        raise ConfigurationError(f"the password file {str(path)!r} cannot be used ({problem})")
+
+    return read
+
+
+def from_env(environ: Mapping[str, str]) -> Configuration:
+    """Read the `CAXTON_...` variables of `environ`.
+
+    `CAXTON_USERNAME` and `CAXTON_CLIENT_NAME` are required; `CAXTON_PASSWORD` or `CAXTON_PASSWORD_FILE` is needed by
+    whatever logs in.  `CAXTON_PATH_<NAME OF AN ENDPOINT>` sets a path.
+
+    **Raises** ConfigurationError that names every variable that is missing or wrong, all at once.
+    """
+    problems = [
+        f"{name} is missing" for name in ("CAXTON_USERNAME", "CAXTON_CLIENT_NAME") if not environ.get(name)
+    ]
+    if environ.get("CAXTON_PASSWORD") and environ.get("CAXTON_PASSWORD_FILE"):
+        problems.append("CAXTON_PASSWORD and CAXTON_PASSWORD_FILE are both set: keep one")
+    if "CAXTON_IDENTITY_NUMBER" in environ and not HEADER_VALUE.fullmatch(environ["CAXTON_IDENTITY_NUMBER"]):
+        problems.append("CAXTON_IDENTITY_NUMBER holds characters that a header cannot carry")
+    if "CAXTON_USER_TOKEN" in environ and not HEADER_VALUE.fullmatch(environ["CAXTON_USER_TOKEN"]):
+        problems.append("CAXTON_USER_TOKEN holds characters that a header cannot carry")
+    given: dict[str, Any] = {}
+    for variable, name in (("CAXTON_ENVIRONMENT", "environment"), ("CAXTON_BASE_URL", "base_url")):
+        if environ.get(variable):
+            given[name] = environ[variable]
+    prefix = "CAXTON_PATH_"
+    given["paths"] = {
+        key.removeprefix(prefix).lower(): path for key, path in environ.items() if key.startswith(prefix)
+    }
+    for name, value in given.items():
+        try:
+            Settings(**{name: value})
+        except ConfigurationError as error:
+            problems.append(f"CAXTON_{name.upper().replace('PATHS', 'PATH_...')}: {error}")
+    if problems:
+        raise ConfigurationError("the environment variables cannot be used: " + "; ".join(problems))
+    file, token = environ.get("CAXTON_PASSWORD_FILE"), environ.get("CAXTON_USER_TOKEN")
+    return Configuration(
+        Credentials(
+            environ["CAXTON_USERNAME"],
+            environ["CAXTON_CLIENT_NAME"],
+            password_from_file(file) if file else environ.get("CAXTON_PASSWORD") or None,
+        ),
+        Settings(**given),
+        Secret(token) if token else None,
+        environ.get("CAXTON_IDENTITY_NUMBER"),
+    )

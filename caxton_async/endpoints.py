@@ -1,0 +1,155 @@
+"""The calls of the API: one value each, and the catalogue of them.
+
+What belongs here: name, method, path, what is sent and read, and whether repeating is safe.  What does not: how
+any of it is carried out.  Source: Caxton developer guide; `documented=False` marks a path that is assumed.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Generic, Literal, TypeVar
+
+from attrs import Attribute, field, fields_dict, frozen, has
+
+from caxton_async import models as m
+from caxton_async.errors import ConfigurationError
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+_PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
+
+
+def _method(_instance: object, attribute: "Attribute[str]", value: str) -> None:
+    if value not in _METHODS:
+        raise ConfigurationError(
+            f"the method of an endpoint is one of {', '.join(sorted(_METHODS))}, not {value!r}"
+        )
+
+
+def _name(_instance: object, attribute: "Attribute[str]", value: object) -> None:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ConfigurationError(f"the name of an endpoint is like create_wallet, not {value!r}")
+
+
+def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(value))
+
+
+@frozen
+class Endpoint(Generic[Request, Result]):
+    """One call of the API; a value of your own is as good as one of the catalogue's.
+
+    `sends` is the attrs class of the request (None: nothing is sent), `returns` the class of the result (None: only
+    the status is read).  `path` takes attributes of the request (`beneficiaries/{beneficiary_id}`); they are then not in
+    the body.  `at` says where in the Model the result stands (`"Balances"`, `"Countries.Result"`).  `repeatable` says that
+    sending twice does not act twice.  `body` is `json`, `text_json` (the content type `text/json`) or `form` (a token
+    request after RFC 6749, whose answer has no envelope).  `headers` maps attributes to headers that carry them.
+    `authorised` calls carry the access token.  `documented=False`: the path is assumed, and its first use warns.
+
+    **Raises** ConfigurationError when the parts do not fit together.
+    """
+
+    name: str = field(validator=_name)
+    method: str = field(validator=_method)
+    path: str
+    sends: type[Request] | None = None
+    returns: type[Result] | None = None
+    at: str | None = field(default=None, kw_only=True)
+    repeatable: bool = field(default=False, kw_only=True)
+    body: Literal["json", "text_json", "form"] = field(default="json", kw_only=True)
+    headers: Mapping[str, str] = field(factory=dict, converter=_frozen_mapping, kw_only=True, hash=False)
+    authorised: bool = field(default=True, kw_only=True)
+    documented: bool = field(default=True, kw_only=True)
+    path_fields: tuple[str, ...] = field(init=False)
+
+    @path_fields.default
+    def _find_path_fields(self) -> tuple[str, ...]:
+        return tuple(_PLACEHOLDER.findall(self.path))
+
+    def __attrs_post_init__(self) -> None:
+        if self.sends is not None and not has(self.sends):
+            raise ConfigurationError(f"{self.name} sends {self.sends!r}, which is not an attrs class")
+        known = set() if self.sends is None else set(fields_dict(self.sends))
+        for name in (*self.path_fields, *self.headers):
+            if name not in known:
+                raise ConfigurationError(
+                    f"{self.name} needs the attribute {name!r}, which its request does not have"
+                )
+        if self.body not in {"json", "text_json", "form"}:
+            raise ConfigurationError(f"the body of {self.name} is json, text_json or form, not {self.body!r}")
+
+
+# fmt: off
+GENERATE_PASSWORD: Final = Endpoint(
+    "generate_password", "POST", "clients/auth/register", m.GeneratePassword, m.GeneratedPassword,
+    body="text_json", authorised=False,
+)
+GET_ACCESS_TOKEN: Final = Endpoint(
+    "get_access_token", "POST", "token", m.GetAccessToken, m.AccessToken,
+    body="form", authorised=False, documented=False,
+)
+RESET_CREDENTIALS: Final[Endpoint[m.ResetCredentials, None]] = Endpoint(
+    "reset_credentials", "PUT", "clients/auth/reset", m.ResetCredentials, documented=False
+)
+CREATE_SUB_ACCOUNT: Final = Endpoint(
+    "create_sub_account", "POST", "clients/subsidiary", m.CreateSubAccount, m.SubAccount
+)
+CREATE_USER: Final = Endpoint(
+    "create_user", "POST", "registration/third-party/onboarding", m.NewUser, m.CreatedUser, headers={"iv_key": "IvKey"}
+)
+LIST_BANKS: Final[Endpoint[None, tuple[m.BankDetails, ...]]] = Endpoint(
+    "list_banks", "GET", "reference/lookup/banks", None, tuple[m.BankDetails, ...],
+    at="BankDetails", repeatable=True, documented=False,
+)
+BANKS_FOR_CURRENCY: Final = Endpoint(
+    "banks_for_currency", "GET", "reference/lookup/banks/{ccy}", m.BanksForCurrency, tuple[m.BankDetails, ...],
+    at="BankDetails", repeatable=True,
+)
+LIST_COUNTRIES: Final[Endpoint[None, tuple[m.Country, ...]]] = Endpoint(
+    "list_countries", "GET", "reference/lookup/countries", None, tuple[m.Country, ...],
+    at="Countries.Result", repeatable=True, documented=False,
+)
+GET_COUNTRY: Final = Endpoint(
+    "get_country", "GET", "reference/lookup/countries/{code}", m.GetCountry, m.Country,
+    at="Country", repeatable=True, documented=False,
+)
+GET_BANK_REQUIREMENTS: Final = Endpoint(
+    "get_bank_requirements", "GET", "reference/lookup/bank-requirements/{country}/{currency}",
+    m.GetBankRequirements, m.BankRequirements, at="BankRequirements", repeatable=True, documented=False,
+)
+MOVE_FUNDS: Final = Endpoint(
+    "move_funds", "POST", "account/balances/third-party/movement", m.MoveFunds, tuple[m.Balance, ...], at="Balances"
+)
+CREATE_POT: Final = Endpoint(
+    "create_pot", "POST", "account/balances/balance/{ccy}/{pot_prefix}", m.CreatePot, tuple[m.Balance, ...],
+    at="Balances",
+)
+CREATE_BULK_UPLOAD: Final = Endpoint("create_bulk_upload", "POST", "payments", m.CreateBulkUpload, m.BulkUpload)
+SUBMIT_BULK_PAYLOAD: Final[Endpoint[m.SubmitBulkPayload, None]] = Endpoint(
+    "submit_bulk_payload", "POST", "payments/{upload_record_id}", m.SubmitBulkPayload, documented=False
+)
+GET_CARD_RATE: Final = Endpoint("get_card_rate", "POST", "rates/card/buy", m.GetCardRate, m.CardRate, repeatable=True)
+CREATE_WALLET: Final = Endpoint("create_wallet", "POST", "wallets", m.CreateWallet, m.Wallet)
+CREATE_CARD: Final = Endpoint(
+    "create_card", "POST", "wallets/{wallet_id}/cards", m.NewCard, m.Card, documented=False
+)
+ENABLE_WEBHOOKS: Final[Endpoint[None, None]] = Endpoint("enable_webhooks", "POST", "webhooks/enable", documented=False)
+CREATE_WEBHOOK_ENDPOINT: Final[Endpoint[m.CreateWebhookEndpoint, None]] = Endpoint(
+    "create_webhook_endpoint", "POST", "webhooks/endpoints", m.CreateWebhookEndpoint
+)
+FUND_SANDBOX: Final[Endpoint[m.FundSandbox, None]] = Endpoint(
+    "fund_sandbox", "POST", "sandbox/payments-in", m.FundSandbox
+)
+DECIDE_TRANSFER: Final[Endpoint[m.DecideTransfer, None]] = Endpoint(
+    "decide_transfer", "POST", "sandbox/payments-out", m.DecideTransfer
+)
+
+# fmt: on
+
+# Every call that the vendor documents, by name, in the order of the guide.
+CATALOGUE: Final[Mapping[str, Endpoint[object, object]]] = MappingProxyType(
+    {value.name: value for value in tuple(globals().values()) if isinstance(value, Endpoint)}
+)

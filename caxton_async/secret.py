@@ -1,0 +1,65 @@
+"""A value that no text can show.
+
+What belongs here: `Secret` and nothing else.  Whoever needs the value calls `reveal()`, in the one expression
+that writes it to the wire, and keeps no variable of it.
+"""
+
+import hmac
+from typing import NoReturn, Self
+
+
+class Secret:
+    """A string that is masked in `repr`, `str` and `format`, and refuses to be pickled or written as JSON.
+
+    **Raises** TypeError when `value` is not a string.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"a Secret holds a string, not {type(value).__name__}")
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value in clear."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, format_spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare in constant time, so that a guess cannot be measured."""
+        if not isinstance(other, Secret):
+            return NotImplemented
+        mine, theirs = (secret._value.encode("utf-8", "surrogatepass") for secret in (self, other))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret has no state to save")
+
+
+def to_secret(value: str | Secret) -> Secret:
+    """Return `value` as a `Secret`: the converter of every attribute that holds one."""
+    return value if isinstance(value, Secret) else Secret(value)
