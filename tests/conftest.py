@@ -1,0 +1,104 @@
+"""What every test has around it: loopback and nothing else, and nothing left open behind it."""
+
+import asyncio
+import functools
+import ipaddress
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+
+import aiohttp.client_proto
+import aioresponses.core
+import pytest
+import pytest_asyncio
+
+# aioresponses 0.7.9 knows aiohttp up to 3.13: since 3.14 a response wants the writer of its request, and a body over
+# twice the reader's limit (128 KiB) tries to pause a parser that a faked connection does not have.
+aioresponses.core.ClientResponse = functools.partial(
+    aiohttp.ClientResponse, stream_writer=SimpleNamespace(output_size=0)
+)
+aioresponses.core.stream_reader_factory = lambda loop: aiohttp.StreamReader(
+    aiohttp.client_proto.ResponseHandler(loop=loop), limit=2**40, loop=loop
+)
+
+
+def is_loopback(host: str | bytes | None) -> bool:
+    """Say whether a host, as the socket functions take it, is this machine."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every name and address that is not this machine's, and fail the test if a connection went astray.
+
+    A name that does not resolve is an ordinary answer, which a test may want; a connection to another machine never is.
+    """
+    strayed: list[object] = []
+    resolve = socket.getaddrinfo
+
+    def guarded(method: str):
+        real = getattr(socket.socket, method)
+
+        def connect(sock: socket.socket, address):
+            if sock.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
+                strayed.append(address)
+                raise ConnectionRefusedError(f"tests connect to loopback only, not to {address}")
+            return real(sock, address)
+
+        return connect
+
+    def getaddrinfo(host, *args, **kwargs):
+        if not is_loopback(host):
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
+        return resolve(host, *args, **kwargs)
+
+    for method in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, method, guarded(method))
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    assert strayed == []
+
+
+def open_sockets() -> set[tuple[int, int]]:
+    """List this process's open sockets as descriptor and inode: a number that is used again counts as new."""
+    found = set()
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 -- `iterdir` yields the same names, wrapped
+        try:
+            status = os.fstat(int(name))
+        except OSError:  # the descriptor of the listing itself, closed by now
+            continue
+        if stat.S_ISSOCK(status.st_mode):
+            found.add((int(name), status.st_ino))
+    return found
+
+
+@pytest_asyncio.fixture
+async def nothing_left() -> AsyncIterator[None]:
+    """Fail the test if a task of its own still runs, or a socket that it opened is still open, when all is closed."""
+    before = open_sockets()
+    yield
+    for _ in range(100):  # the loop closes sockets, and ends cancelled tasks, some turns after it was told to
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        sockets = open_sockets() - before
+        if not tasks and not sockets:
+            return
+        await asyncio.sleep(0.001)
+    pytest.fail(f"left behind: {len(sockets)} open sockets, and these tasks: {tasks}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put `nothing_left` around every asynchronous test, outermost, so that it looks when all else is torn down."""
+    for item in items:
+        if pytest_asyncio.is_async_test(item):
+            item.fixturenames.insert(0, "nothing_left")
