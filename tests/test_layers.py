@@ -1,0 +1,55 @@
+"""One library, one module: who may import what.  The order of our own modules is import-linter's, in `pyproject.toml`."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "caxton_async"
+
+# The homes of a library, as paths below the package; a folder stands for all that is in it.
+HOMES = {
+    "aiohttp": {"transport.py", "emulator"},
+    "cattrs": {"codec.py"},
+    "msgspec": {"codec.py"},
+    "sqlite3": {"batch/journal.py", "stores/sqlite.py"},
+    "python_calamine": {"batch/rows.py"},
+    "cyclopts": {"cli"},
+    "platformdirs": {"cli"},
+    "rich": {"cli"},
+}
+
+
+def libraries(source: str) -> Iterator[str]:
+    """Name the top-level packages that a module imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+def homes_in_use(library: str) -> set[str]:
+    """Find the modules that import a library, each given as the folder below the package that is a home, or as itself."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        if library in libraries(path.read_text()):
+            place = path.relative_to(PACKAGE)
+            found.add(next((str(p) for p in place.parents if str(p) in HOMES[library]), str(place)))
+    return found
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_is_imported_by_its_homes_and_by_nothing_else(library: str) -> None:
+    """Each library is known to the modules that the table names, and every one of those does use it."""
+    used_by = homes_in_use(library)
+
+    assert used_by == HOMES[library]
+
+
+def test_an_import_is_found_wherever_it_stands() -> None:
+    """An import inside a function, of a submodule or of a name, counts like one at the top."""
+    source = "import os.path\ndef f():\n    from rich.table import Table\n    import cattrs as c\n"
+
+    assert set(libraries(source)) == {"os", "rich", "cattrs"}
