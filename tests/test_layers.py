@@ -1,4 +1,4 @@
-"""One library, one module: who may import what.  The order of our own modules is import-linter's, in `pyproject.toml`."""
+"""One library, one module.  The order of our own modules is import-linter's business, in `pyproject.toml`."""
 
 import ast
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def libraries(source: str) -> Iterator[str]:
 
 
 def homes_in_use(library: str) -> set[str]:
-    """Find the modules that import a library, each given as the folder below the package that is a home, or as itself."""
+    """Find who imports a library: for a module in a folder that is a home the folder, else the module itself."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
         if library in libraries(path.read_text()):
