@@ -73,7 +73,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Hold what the tests covered against the gates."""
-    install(session, "test")
+    install(session, "coverage")
     session.run("coverage", "combine")
     session.run("coverage", "report")
     modules = ",".join(f"caxton_async/{module}.py" for module in WHOLLY_COVERED)
