@@ -22,14 +22,12 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 
 
-def _method(_instance: object, attribute: "Attribute[str]", value: str) -> None:
+def _method(_instance: object, _attribute: "Attribute[str]", value: str) -> None:
     if value not in _METHODS:
-        raise ConfigurationError(
-            f"the method of an endpoint is one of {', '.join(sorted(_METHODS))}, not {value!r}"
-        )
+        raise ConfigurationError(f"the method of an endpoint is one of {', '.join(sorted(_METHODS))}, not {value!r}")
 
 
-def _name(_instance: object, attribute: "Attribute[str]", value: object) -> None:
+def _name(_instance: object, _attribute: "Attribute[str]", value: object) -> None:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ConfigurationError(f"the name of an endpoint is like create_wallet, not {value!r}")
 
@@ -43,11 +41,12 @@ class Endpoint(Generic[Request, Result]):
     """One call of the API; a value of your own is as good as one of the catalogue's.
 
     `sends` is the attrs class of the request (None: nothing is sent), `returns` the class of the result (None: only
-    the status is read).  `path` takes attributes of the request (`beneficiaries/{beneficiary_id}`); they are then not in
-    the body.  `at` says where in the Model the result stands (`"Balances"`, `"Countries.Result"`).  `repeatable` says that
-    sending twice does not act twice.  `body` is `json`, `text_json` (the content type `text/json`) or `form` (a token
-    request after RFC 6749, whose answer has no envelope).  `headers` maps attributes to headers that carry them.
-    `authorised` calls carry the access token.  `documented=False`: the path is assumed, and its first use warns.
+    the status is read).  `path` takes attributes of the request (`beneficiaries/{beneficiary_id}`); they are then not
+    in the body.  `at` says where in the Model the result stands (`"Balances"`, `"Countries.Result"`).  `repeatable`
+    says that sending twice does not act twice.  `body` is `json`, `text_json` (the content type `text/json`) or `form`
+    (a token request after RFC 6749, whose answer has no envelope); a GET sends what its path does not take as a query.
+    `headers` maps attributes to headers that carry them.  `authorised` calls carry the access token.
+    `documented=False`: the path is assumed, and its first use warns.
 
     **Raises** ConfigurationError when the parts do not fit together.
     """
@@ -75,9 +74,7 @@ class Endpoint(Generic[Request, Result]):
         known = set() if self.sends is None else set(fields_dict(self.sends))
         for name in (*self.path_fields, *self.headers):
             if name not in known:
-                raise ConfigurationError(
-                    f"{self.name} needs the attribute {name!r}, which its request does not have"
-                )
+                raise ConfigurationError(f"{self.name} needs the attribute {name!r}, which its request does not have")
         if self.body not in {"json", "text_json", "form"}:
             raise ConfigurationError(f"the body of {self.name} is json, text_json or form, not {self.body!r}")
 

@@ -112,7 +112,7 @@ class ApiError(CaxtonError):
 
     sent = Sent.YES
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the data of the error, each by name
         self,
         message: str,
         *,
@@ -159,7 +159,7 @@ class _Unanswered(CaxtonError):
 
     sent = Sent.UNKNOWN
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the data of the error, each by name
         self,
         message: str,
         *,

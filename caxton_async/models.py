@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import Attribute, converters, field, frozen
 
@@ -87,9 +87,7 @@ def check_amount(amount: object, currency: str, name: str = "amount") -> Decimal
     **Raises** InvalidRequest when it is not a Decimal or int, not finite, not above zero, or finer than the minor unit.
     """
     if isinstance(amount, bool) or not isinstance(amount, (int, Decimal)):
-        raise InvalidRequest(
-            f"{name} must be a Decimal or an int, not {type(amount).__name__}: write Decimal('10.50')"
-        )
+        raise InvalidRequest(f"{name} must be a Decimal or an int, not {type(amount).__name__}: write Decimal('10.50')")
     exact = Decimal(amount)
     if not exact.is_finite():
         raise InvalidRequest(f"{name} must be finite")
@@ -103,12 +101,17 @@ def check_amount(amount: object, currency: str, name: str = "amount") -> Decimal
     return Decimal(f"{exact:f}")
 
 
-def _amount(currency_attribute: str) -> Callable[[Any, "Attribute[Decimal]", object], None]:
-    def validate(instance: Any, attribute: "Attribute[Decimal]", value: object) -> None:
+def _amount(currency_attribute: str) -> Callable[[object, "Attribute[Decimal]", object], None]:
+    def validate(instance: object, attribute: "Attribute[Decimal]", value: object) -> None:
         exact = check_amount(value, getattr(instance, currency_attribute), attribute.name)
         object.__setattr__(instance, attribute.name, exact)
 
     return validate
+
+
+def _to_decimal(value: Decimal | int) -> Decimal:
+    """Return an int as a Decimal, and leave all else to the validator, which names the attribute."""
+    return Decimal(value) if type(value) is int else value  # type: ignore[return-value]  # checked by the validator
 
 
 def _text(_instance: object, attribute: "Attribute[str]", value: object) -> None:
@@ -145,12 +148,12 @@ def _iso_date(_instance: object, attribute: "Attribute[str]", value: object) -> 
         raise InvalidRequest(f"{attribute.name} must be a date like 1990-05-20")
 
 
-def _to_iso(value: object) -> object:
-    return value.isoformat() if isinstance(value, dt.date) and not isinstance(value, dt.datetime) else value
+def _to_iso(value: dt.date | str) -> str:
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _to_value(value: object) -> object:
-    return value.value if isinstance(value, Enum) else value
+def _to_event_name(value: WebhookEvent | str) -> str:
+    return value.value if isinstance(value, WebhookEvent) else value
 
 
 def _to_bulk_source(value: object) -> BulkSource:
@@ -161,10 +164,11 @@ def _to_bulk_source(value: object) -> BulkSource:
     raise InvalidRequest(f"external_source must be one of {choices}")
 
 
-def _secret_argument(value: object) -> Secret:
-    if not isinstance(value, (str, Secret)) or not value:
-        raise InvalidRequest(f"a secret must be a non-empty string or a Secret, not {type(value).__name__}")
-    return to_secret(value)
+def _secret_argument(value: str | Secret) -> Secret:
+    given: object = value
+    if isinstance(given, (str, Secret)) and given:
+        return to_secret(value)
+    raise InvalidRequest(f"a secret must be a non-empty string or a Secret, not {type(value).__name__}")
 
 
 # --- requests ---
@@ -254,7 +258,7 @@ class MoveFunds:
 
     from_currency: str = field(validator=_text)
     to_currency: str = field(validator=_text)
-    amount: Decimal = field(validator=_amount("from_currency"))
+    amount: Decimal = field(converter=_to_decimal, validator=_amount("from_currency"))
 
 
 @frozen
@@ -288,7 +292,7 @@ class GetCardRate:
 
     ccy_code: str = field(validator=_text)
     sell_ccy_code: str = field(validator=_text)
-    amount: Decimal = field(validator=_amount("sell_ccy_code"))
+    amount: Decimal = field(converter=_to_decimal, validator=_amount("sell_ccy_code"))
 
 
 @frozen
@@ -314,7 +318,7 @@ class NewCard:
 class CreateWebhookEndpoint:
     """Have notifications of one type sent to a URL."""
 
-    webhook_event_type: str = field(converter=_to_value, validator=_text)
+    webhook_event_type: str = field(converter=_to_event_name, validator=_text)
     endpoint_url: str = field(validator=_text)
 
 
@@ -323,7 +327,7 @@ class FundSandbox:
     """Credit an account of the sandbox."""
 
     currency: str = field(validator=_text)
-    amount: Decimal = field(validator=_amount("currency"))
+    amount: Decimal = field(converter=_to_decimal, validator=_amount("currency"))
     user_id: str = field(validator=_text)
 
 

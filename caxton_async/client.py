@@ -1,0 +1,205 @@
+"""`CaxtonClient`: the one object that users hold, and its views.
+
+What belongs here: opening, closing, and what may differ from call to call.  What does not: the calls (`resources`).
+"""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from attrs import evolve
+
+from caxton_async import resources as r
+from caxton_async.config import Credentials, Settings, from_env
+from caxton_async.endpoints import Endpoint
+from caxton_async.errors import ConfigurationError
+from caxton_async.models import Envelope
+from caxton_async.secret import Secret
+from caxton_async.session import Session, View
+from caxton_async.tokens import TokenStore
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+
+class CaxtonClient:
+    """The client of the Caxton API, opened once with `async with` and shared by all who make calls in its event loop.
+
+    `token_store` shares tokens with other processes; without one they are kept in memory.
+
+    **Raises** ConfigurationError for credentials or settings of a wrong type.
+    """
+
+    def __init__(
+        self, credentials: Credentials, settings: Settings | None = None, *, token_store: TokenStore | None = None
+    ) -> None:
+        settings = Settings() if settings is None else settings
+        given: tuple[object, object] = (credentials, settings)
+        if not isinstance(given[0], Credentials) or not isinstance(given[1], Settings):
+            raise ConfigurationError("CaxtonClient takes Credentials and Settings, in this order")
+        self._session = Session(credentials, settings, token_store)
+        self._view = View(
+            deadline_s=settings.deadline_s,
+            attempt_timeout_s=settings.attempt_timeout_s,
+            max_attempts=settings.max_attempts,
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, *, token_store: TokenStore | None = None) -> Self:
+        """Make a client from the `CAXTON_...` variables, acting for the account and user that they name, if any.
+
+        **Raises** ConfigurationError that names every variable that is missing or wrong.
+        """
+        configuration = from_env(environ)
+        client = cls(configuration.credentials, configuration.settings, token_store=token_store)
+        if configuration.identity_number is not None:
+            client = client.for_account(configuration.identity_number)
+        if configuration.user_token is not None:
+            client = client.for_user(configuration.user_token)
+        return client
+
+    async def __aenter__(self) -> Self:
+        """Open the client; it connects and logs in with the first call."""
+        await self._session.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop a login under way and close every connection; the views of this client are closed with it."""
+        await self._session.aclose()
+
+    def __repr__(self) -> str:
+        return f"CaxtonClient({self.settings.origin!r}, {self._view.caller!r})"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the client was made with."""
+        return self._session.settings
+
+    # --- views ---
+
+    def _with(self, view: View) -> Self:
+        client = object.__new__(type(self))
+        client._session, client._view = self._session, view
+        return client
+
+    def for_account(self, identity_number: str) -> Self:
+        """Return a view whose calls are made for a sub-account.
+
+        **Raises** InvalidRequest when no header can carry `identity_number`.
+        """
+        return self._with(r.act_for(self._view, identity_number))
+
+    def for_user(self, user_token: str | Secret) -> Self:
+        """Return a view whose calls are made for a user account.
+
+        **Raises** InvalidRequest when no header can carry `user_token`.
+        """
+        return self._with(r.act_as(self._view, user_token))
+
+    def with_options(
+        self,
+        *,
+        deadline_s: float | None = None,
+        attempt_timeout_s: float | None = None,
+        max_attempts: int | None = None,
+    ) -> Self:
+        """Return a view that is more or less patient; what is not given stays.
+
+        **Raises** ConfigurationError for a value that cannot work.
+        """
+        options: dict[str, Any] = {
+            name: value
+            for name, value in (
+                ("deadline_s", deadline_s),
+                ("attempt_timeout_s", attempt_timeout_s),
+                ("max_attempts", max_attempts),
+            )
+            if value is not None
+        }
+        evolve(self.settings, **options)  # checks the values
+        return self._with(evolve(self._view, **options))
+
+    # --- calls ---
+
+    async def call(self, endpoint: Endpoint[Request, Result], request: Request | None = None) -> Result:
+        """Carry out a call of the catalogue or of one's own and return its result.
+
+        **Raises** the errors of `caxton_async.errors`.
+        """
+        return (await self._session.call(endpoint, request, self._view)).model
+
+    async def call_envelope(
+        self, endpoint: Endpoint[Request, Result], request: Request | None = None
+    ) -> Envelope[Result]:
+        """Carry out a call and return its result with what stands around it in the answer.
+
+        **Raises** the errors of `caxton_async.errors`.
+        """
+        return await self._session.call(endpoint, request, self._view)
+
+    @property
+    def auth(self) -> r.Auth:
+        """Passwords and tokens."""
+        return r.Auth(self._session, self._view)
+
+    @property
+    def sub_accounts(self) -> r.SubAccounts:
+        """Child clients."""
+        return r.SubAccounts(self._session, self._view)
+
+    @property
+    def users(self) -> r.Users:
+        """People under an account."""
+        return r.Users(self._session, self._view)
+
+    @property
+    def banks(self) -> r.Banks:
+        """The accounts that take payments in."""
+        return r.Banks(self._session, self._view)
+
+    @property
+    def countries(self) -> r.Countries:
+        """Where payments can go."""
+        return r.Countries(self._session, self._view)
+
+    @property
+    def balances(self) -> r.Balances:
+        """Main balances and pots."""
+        return r.Balances(self._session, self._view)
+
+    @property
+    def bulk_payments(self) -> r.BulkPayments:
+        """Payroll and other uploads."""
+        return r.BulkPayments(self._session, self._view)
+
+    @property
+    def fx(self) -> r.Fx:
+        """Exchange rates."""
+        return r.Fx(self._session, self._view)
+
+    @property
+    def wallets(self) -> r.Wallets:
+        """Wallets."""
+        return r.Wallets(self._session, self._view)
+
+    @property
+    def cards(self) -> r.Cards:
+        """Cards."""
+        return r.Cards(self._session, self._view)
+
+    @property
+    def webhooks(self) -> r.Webhooks:
+        """Notifications."""
+        return r.Webhooks(self._session, self._view)
+
+    @property
+    def sandbox(self) -> r.Sandbox:
+        """What only the sandbox can do."""
+        return r.Sandbox(self._session, self._view)

@@ -1,0 +1,396 @@
+"""Bytes to models and models to bytes: the only module that knows cattrs and the JSON library.
+
+What belongs here: how a member is spelled, and how strictly a value is read.  What does not: whether an answer means
+success (`wire`).  Reading is strict, since a payments client must not guess: a `str` takes only a string, an `int` only
+an integer, a `Decimal` an exact and finite number.  An optional member that is wrong becomes None, but for amounts.
+"""
+
+import contextlib
+import datetime as dt
+import types
+import urllib.parse
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from attrs import fields, has
+from cattrs import ClassValidationError, Converter, override
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+
+from caxton_async import models as m
+from caxton_async.secret import Secret
+
+T = TypeVar("T")
+Hook = Callable[[Any, Any], Any]
+
+# Members whose spelling does not follow from the attribute's name.  Source: Caxton developer guide, the examples.
+_SPELLINGS: Mapping[type, Mapping[str, str]] = {
+    m.AccessToken: {"access_token": "access_token", "token_type": "token_type", "expires_in": "expires_in"},
+    m.Country: {"isd_code": "ISDCode"},
+    m.CreatedUser: {"user_id": "Userid"},
+    m.GetCardRate: {"sell_ccy_code": "SellccyCode"},
+    m.NewUser: {"date_of_birth": "DateofBirth"},
+}
+# The token call names its grant (RFC 6749, 4.3.2, in the vendor's capitals).
+_FORM_CONSTANTS: Mapping[type, Mapping[str, str]] = {m.GetAccessToken: {"Grant_Type": "password"}}
+# May stand on any object of an answer; `wire` reads them.
+_TRIPLET = frozenset({"ApiStatusCode", "ApiStatus", "ApiStatusDescription"})
+# A number of more digits than this is no amount, rate or id of anybody's.
+_MAX_DIGITS = 40
+
+
+class Misfit(ValueError):
+    """A value is not what was expected: `problem` at `path`, and never the value itself."""
+
+    def __init__(self, problem: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = path
+
+    def where(self, start: str) -> str:
+        """Return the path as text, such as `$.Content.Model.Balances[1].Balance`."""
+        return start + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+
+
+def spellings(cls: type) -> dict[str, str]:
+    """Return how the wire spells each attribute of `cls`: PascalCase, unless the API or its metadata says otherwise."""
+    known = _SPELLINGS.get(cls, {})
+    attributes = fields(cls)
+    return {
+        a.name: known.get(a.name) or a.metadata.get("caxton") or "".join(part.title() for part in a.name.split("_"))
+        for a in attributes
+    }
+
+
+# --- reading ---
+
+
+def decode(body: bytes) -> object:
+    """Return the JSON value of `body` (UTF-8, with or without a byte-order mark), numbers with a point as Decimals.
+
+    **Raises** Misfit when it is not JSON (NaN and infinities are not), or too deep or too large to be trusted.
+    """
+    problem = "is not JSON"
+    try:
+        return _decoder.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except RecursionError:
+        problem = "is nested too deeply"
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
+        pass
+    # Raised here, since the errors above hold the body.
+    raise Misfit(problem)
+
+
+def member(value: Mapping[str, object], name: str) -> object:
+    """Return the member `name`, whatever the case of its letters; None where it is missing."""
+    if name in value:
+        return value[name]
+    folded = name.lower()
+    return next((item for key, item in value.items() if key.lower() == folded), None)
+
+
+def structure(value: object, cls: type[T]) -> T:
+    """Return `value`, which `decode` made, as a `cls`.
+
+    **Raises** Misfit, with the path below `value`, when it does not fit.
+    """
+    try:
+        return _fast.structure(value, cls)
+    except Exception:  # noqa: BLE001, S110  # a class of the user's may raise anything; what it was is found out below
+        pass
+    try:
+        _detailed.structure(value, cls)
+    except Exception as error:  # noqa: BLE001  # as above
+        misfit = _locate(error)
+    else:
+        misfit = Misfit("is not as expected")
+    # Raised here, since the errors above hold values.
+    raise misfit
+
+
+def _locate(error: Exception) -> Misfit:
+    if isinstance(error, ClassValidationError):
+        for inner, note in error.group_exceptions()[0]:
+            below = _locate(inner)
+            return Misfit(below.problem, (spellings(error.cl).get(note.name, note.name), *below.path))
+    if isinstance(error, Misfit):
+        return error
+    return Misfit("is missing" if isinstance(error, KeyError) else "is not as expected")
+
+
+def _of(wanted: type, name: str) -> Hook:
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not wanted:
+            raise Misfit(f"is not {name}")
+        return value
+
+    return read
+
+
+def _decimal(value: Any, _: Any) -> Decimal:
+    if type(value) is str and value.strip() == value and "_" not in value:
+        with contextlib.suppress(ArithmeticError):
+            value = Decimal(value)
+    if type(value) is int:
+        value = Decimal(value)
+    if type(value) is not Decimal or not value.is_finite():
+        raise Misfit("is not a decimal number")
+    if len(value.as_tuple().digits) > _MAX_DIGITS or abs(value.adjusted()) > _MAX_DIGITS:
+        raise Misfit("is a number out of all proportion")
+    return value
+
+
+def _float(value: Any, _: Any) -> float:
+    return float(_decimal(value, None))
+
+
+def _secret(value: Any, _: Any) -> Secret:
+    if type(value) is not str or not value:
+        raise Misfit("is not a string with something in it")
+    return Secret(value)
+
+
+def _datetime(value: Any, _: Any) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None:
+        raise Misfit("is not a time after ISO 8601")
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)  # the zone of the zoneless is assumed
+
+
+def _date(value: Any, _: Any) -> dt.date:
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        pass
+    raise Misfit("is not a date after ISO 8601")
+
+
+def _life(value: Any, _: Any) -> int:
+    """Read `expires_in`: whole seconds above zero, as a number or in digits."""
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        value = int(value)
+    if type(value) is not int or value <= 0:
+        raise Misfit("is not a number of seconds above zero")
+    return value
+
+
+def _columns(value: Any, _: Any) -> tuple[str, ...] | None:
+    """Read `ColumnFormat`: names joined by commas, or null."""
+    if type(value) is not str or not value.strip():
+        return None
+    return tuple(name.strip() for name in value.split(","))
+
+
+def _optional_of(cls: Any) -> Any:
+    """Return X for `X | None`, else None."""
+    if get_origin(cls) not in {Union, types.UnionType}:
+        return None
+    others = [argument for argument in get_args(cls) if argument is not type(None)]
+    return others[0] if len(others) == 1 and len(get_args(cls)) == 2 else None
+
+
+def _optional_factory(cls: Any, converter: Converter) -> Hook:
+    wanted = _optional_of(cls)
+    inner = converter.get_structure_hook(wanted)
+
+    def read(value: Any, _: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return inner(value, wanted)
+        except Exception:  # a member that only describes does not fail a call
+            if wanted is Decimal:
+                raise
+            return None
+
+    return read
+
+
+def _enum_factory(cls: Any, _: Converter) -> Hook:
+    known = {value.value: value for value in cls}
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) not in {str, int}:
+            raise Misfit("is not a string or an integer")
+        return known.get(value, value)  # what the server adds later is kept as it came
+
+    return read
+
+
+def _sequence_factory(cls: Any, converter: Converter) -> Hook:
+    item_type = (get_args(cls) or (Any,))[0]
+    container: Callable[[Any], Any] = tuple if get_origin(cls) is tuple else list
+    inner = converter.get_structure_hook(item_type)
+
+    def locating(item: Any, index: int) -> Any:
+        try:
+            return inner(item, item_type)
+        except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
+            misfit = _locate(error)
+        raise Misfit(misfit.problem, (index, *misfit.path))
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not list:
+            raise Misfit("is not a list")
+        if converter.detailed_validation:
+            return container([locating(item, index) for index, item in enumerate(value)])
+        return container([inner(item, item_type) for item in value])
+
+    return read
+
+
+def _class_factory(cls: Any, converter: Converter) -> Hook:
+    names = spellings(cls)
+    hooks = _FIELD_HOOKS.get(cls, {})
+    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
+    generated = make_dict_structure_fn(
+        cls, converter, _cattrs_detailed_validation=converter.detailed_validation, **overrides
+    )
+    exact = frozenset(names.values()) | _TRIPLET
+    folded = {wire.lower(): wire for wire in names.values()}
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise Misfit("is not an object")
+        # The guides slip in the case of letters; what is spelled as documented skips the folding.
+        if not exact.issuperset(value):
+            value = {folded.get(key.lower(), key): item for key, item in value.items()}
+        return generated(value, cls)
+
+    return read
+
+
+_FIELD_HOOKS: Mapping[type, Mapping[str, Hook]] = {
+    m.AccessToken: {"expires_in": _life},
+    m.BulkUpload: {"column_format": _columns},
+}
+
+
+def _is_sequence(cls: Any) -> bool:
+    arguments = get_args(cls)
+    return get_origin(cls) is list or (get_origin(cls) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis)
+
+
+def _strict_converter(*, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+    converter.register_structure_hook_factory(has, _class_factory)
+    converter.register_structure_hook_factory(_is_sequence, _sequence_factory)
+    converter.register_structure_hook_factory(
+        lambda cls: isinstance(cls, type) and issubclass(cls, Enum), _enum_factory
+    )
+    converter.register_structure_hook_factory(lambda cls: _optional_of(cls) is not None, _optional_factory)
+    for cls, hook in (
+        (str, _of(str, "a string")),
+        (int, _of(int, "an integer")),
+        (bool, _of(bool, "true or false")),
+        (float, _float),
+        (Decimal, _decimal),
+        (Secret, _secret),
+        (dt.datetime, _datetime),
+        (dt.date, _date),
+    ):
+        converter.register_structure_hook(cls, hook)
+    return converter
+
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_fast = _strict_converter(detailed=False)
+_detailed = _strict_converter(detailed=True)  # slower, but it knows where an error lies
+
+
+# --- writing ---
+
+
+def encode(request: object, leave_out: frozenset[str]) -> bytes | None:
+    """Return `request` as JSON, without the attributes `leave_out` and those that are None.
+
+    None means that there is nothing to send: the class has no other attributes.
+
+    **Raises** Misfit when a value cannot be written.
+    """
+    cls: Any = type(request)
+    write = _writer(cls, leave_out)
+    if write is None:
+        return None
+    try:
+        return _encoder.encode(write(request))
+    except (TypeError, ValueError, RecursionError):
+        pass
+    # Raised here, since the errors above may hold values.
+    raise Misfit("holds a value that JSON cannot carry")
+
+
+def form(request: object, leave_out: frozenset[str]) -> bytes:
+    """Return `request` as the fields of a form, with the constants that its kind of request has."""
+    values = {**_FORM_CONSTANTS.get(type(request), {}), **texts(request, leave_out)}
+    return urllib.parse.urlencode(values).encode("ascii")
+
+
+def texts(request: object, leave_out: frozenset[str]) -> dict[str, str]:
+    """Return the attributes of `request` that are not None as text, by their spelling on the wire."""
+    names = spellings(type(request))
+    return {
+        wire: as_text(value)
+        for name, wire in names.items()
+        if name not in leave_out and (value := getattr(request, name)) is not None
+    }
+
+
+def as_text(value: object) -> str:
+    """Return one value as the text that a path, a header or a form carries.
+
+    **Raises** Misfit when it has no plain text form.
+    """
+    match value:
+        case Secret():
+            return value.reveal()
+        case Enum():
+            return as_text(value.value)
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return f"{value:f}"
+        case dt.date():
+            return value.isoformat()
+        case str() | int():
+            return str(value)
+    raise Misfit("is neither text, a number, a date nor true or false")
+
+
+def _write_class(cls: Any, converter: Converter, leave_out: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
+    names = spellings(cls)
+    overrides: dict[str, Any] = {
+        name: override(rename=wire, omit=name in leave_out, unstruct_hook=_WRITE_HOOKS.get((cls, name)))
+        for name, wire in names.items()
+    }
+    generated = make_dict_unstructure_fn(cls, converter, **overrides)
+    return lambda request: {wire: value for wire, value in generated(request).items() if value is not None}
+
+
+# The guide shows this amount as a string, all others as numbers.
+_WRITE_HOOKS: Mapping[tuple[type, str], Callable[[Any], Any]] = {(m.MoveFunds, "amount"): as_text}
+
+_plain = Converter(unstruct_collection_overrides={})
+_plain.register_unstructure_hook_factory(has, _write_class)
+
+
+@lru_cache(maxsize=1024)
+def _writer(cls: Any, leave_out: frozenset[str]) -> Callable[[Any], Any] | None:
+    if leave_out.issuperset(spellings(cls)):
+        return None
+    return _write_class(cls, _plain, leave_out)
+
+
+def _write_other(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_write_other, decimal_format="number")
