@@ -1,0 +1,181 @@
+"""Who may call: the main account, its sub-accounts and users, their passwords and tokens.
+
+Money does not belong here; an account's balances are changed by the ledger alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+
+import attrs
+
+from caxton_async.emulator.refusals import Refused
+
+PASSWORD_LIFE_S = 30 * 24 * 3600  # the guide's example: 30 days from StartDate to EndDate
+
+
+@attrs.frozen
+class User:
+    """A person under an account, addressed by the `userapitoken`."""
+
+    applicant_id: int
+    user_id: str
+    account: Account = attrs.field(repr=False)
+    api_token: str = attrs.field(repr=False)
+
+
+@attrs.define(eq=False)
+class Account:
+    """The main account, whose `identity_number` is None, or a sub-account."""
+
+    identity_number: str | None
+    username: str
+    name: str
+    client_id: str
+    client_ref: str
+    owner_id: str
+    parent: Account | None = attrs.field(default=None, repr=False)
+    balances: dict[str, Decimal] = attrs.Factory(dict)
+    pots: dict[str, str | None] = attrs.Factory(dict)  # code of the pot to its friendly name
+    passwords: dict[str, float] = attrs.field(factory=dict, repr=False)  # password to the time it ends
+    has_generated: bool = False
+
+    def is_within(self, other: Account) -> bool:
+        """Say whether this is `other` or lies below it."""
+        return self is other or (self.parent is not None and self.parent.is_within(other))
+
+
+@attrs.frozen
+class Password:
+    """A generated password, with its times in seconds since the epoch."""
+
+    value: str = attrs.field(repr=False)
+    public_key: str
+    starts_at: float
+    ends_at: float
+
+
+@attrs.frozen
+class Token:
+    """An access token, with its times in seconds since the epoch."""
+
+    value: str = attrs.field(repr=False)
+    account: Account
+    password: str = attrs.field(repr=False)
+    starts_at: float
+    ends_at: float
+
+
+class Accounts:
+    """All accounts, and the rules by which passwords and tokens come and go."""
+
+    def __init__(self, seed: int, clock: Callable[[], float], *, token_life_s: int, revokes_old: bool) -> None:
+        self._random = Random(seed)  # noqa: S311 - the ids must repeat with the seed
+        self._clock = clock
+        self.token_life_s = token_life_s
+        self._revokes_old = revokes_old
+        self._next_applicant = 12_345
+        self.by_username: dict[str, Account] = {}
+        self.by_identity: dict[str, Account] = {}
+        self.users: dict[str, User] = {}  # by api token
+        self.tokens: dict[str, Token] = {}
+        self.logins = 0
+        self.main = self._add(None, "emulated", "cxtnclient", None)
+        self.main_password = self._secret()
+        self.main.passwords[self.main_password] = clock() + PASSWORD_LIFE_S
+
+    def _secret(self) -> str:
+        return f"{self._random.getrandbits(160):040x}"
+
+    def _add(self, identity_number: str | None, username: str, name: str, parent: Account | None) -> Account:
+        number = len(self.by_username) + 1
+        account = Account(
+            identity_number, username, name, f"client-{number}", f"CX{number:06}", f"owner-{number}", parent
+        )
+        self.by_username[username] = account
+        return account
+
+    def add_sub_account(self, name: str, parent: Account | None = None) -> Account:
+        """Open a sub-account under `parent`, the main account if None; its numbers are `ID-1`, `ID-2`, ..."""
+        identity_number = f"ID-{len(self.by_identity) + 1}"
+        username = f"{identity_number.lower()}-{self._random.getrandbits(32):08x}"
+        account = self._add(identity_number, username, name, parent or self.main)
+        self.by_identity[identity_number] = account
+        return account
+
+    def add_user(self, account: Account | None = None) -> User:
+        """Register a person under `account`, the main account if None."""
+        user = User(self._next_applicant, f"user-{self._next_applicant}", account or self.main, self._secret())
+        self._next_applicant += 1
+        self.users[user.api_token] = user
+        return user
+
+    def generate_password(self, username: str, name: str) -> Password:
+        """Give an account its password, once until the next reset."""
+        account = self.by_username.get(username)
+        if account is None or account.name != name:
+            raise Refused("UnknownClient", "No client has this Username and Clientname.")
+        if account.has_generated:
+            raise Refused("PasswordAlreadyGenerated", "Reset the credentials before a new password is generated.")
+        if self._revokes_old:
+            self._revoke(account)
+        now = self._clock()
+        password = Password(self._secret(), self._secret(), now, now + PASSWORD_LIFE_S)
+        account.passwords[password.value] = password.ends_at
+        account.has_generated = True
+        return password
+
+    def log_in(self, username: str, password: str) -> Token | None:
+        """Issue a token, or None if the password is not (or no longer) right."""
+        account = self.by_username.get(username)
+        now = self._clock()
+        if account is None or account.passwords.get(password, now) <= now:
+            return None
+        if self._revokes_old:
+            self._drop_tokens(account)
+        token = Token(self._secret(), account, password, now, now + self.token_life_s)
+        self.tokens[token.value] = token
+        self.logins += 1
+        return token
+
+    def find_token(self, value: str) -> Token | None:
+        """Return the token if it is known and has not ended."""
+        token = self.tokens.get(value)
+        return token if token is not None and self._clock() < token.ends_at else None
+
+    def acting(self, token: Token, identity_number: str | None) -> Account:
+        """Return the account for which a call is made, which lies at or below the token's own."""
+        if identity_number is None:
+            return token.account
+        account = self.by_identity.get(identity_number)
+        if account is None or not account.is_within(token.account):
+            raise Refused("UnknownIdentityNumber", "No Sub-Account of this client has this IdentityNumber.")
+        return account
+
+    def find_user(self, api_token: str | None, account: Account) -> User | None:
+        """Return the user for whom a call is made, who belongs to the acting account itself."""
+        if api_token is None:
+            return None
+        user = self.users.get(api_token)
+        if user is None or user.account is not account:
+            raise Refused("UnknownUserApiToken", "No user of this account has this userapitoken.")
+        return user
+
+    def reset(self, account: Account) -> None:
+        """Make the account's passwords, and the tokens made from them, stop working."""
+        self._revoke(account)
+        account.has_generated = False
+
+    def revoke_tokens(self) -> None:
+        """Make every token stop working, as when the vendor's server forgets them."""
+        self.tokens.clear()
+
+    def _revoke(self, account: Account) -> None:
+        account.passwords.clear()
+        self._drop_tokens(account)
+
+    def _drop_tokens(self, account: Account) -> None:
+        for value in [value for value, token in self.tokens.items() if token.account is account]:
+            del self.tokens[value]

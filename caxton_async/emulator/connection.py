@@ -1,0 +1,154 @@
+"""One connection to the emulator, and the faults that are carried out on it.
+
+aiohttp's server reads and writes what is right; whatever is not HTTP goes to the transport directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import struct
+from collections.abc import Callable
+from typing import cast
+
+from aiohttp import web
+
+from caxton_async.emulator.envelope import Answer
+from caxton_async.emulator.faults import Armed, Faults
+from caxton_async.emulator.kinds import CONNECT, FIRST_BYTES
+from caxton_async.emulator.mangle import AFTER, BEFORE, BYTES, render
+from caxton_async.emulator.request import Request
+
+_DRIP_S = 0.05  # between two bytes of a slow answer, where the fault does not say
+_REQUEST_LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n")
+
+
+class Connection(web.RequestHandler):
+    """A connection that knows when it is lost, and may be reset, ended or told to listen no more.
+
+    `family` holds the connections that are open; `name_of` names the call of a method and path.
+    """
+
+    __slots__ = ("_faults", "_is_deaf", "_name_of", "_socket", "family", "lost")
+
+    def __init__(
+        self,
+        manager: web.Server,
+        faults: Faults,
+        family: set[Connection],
+        name_of: Callable[[str, str], str | None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(manager, loop=loop)
+        self._faults = faults
+        self._is_deaf = False
+        self._name_of = name_of
+        self._socket: asyncio.Transport
+        self.family = family
+        self.lost: asyncio.Future[None] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or be reset at once."""
+        self._socket = cast("asyncio.Transport", transport)  # a stream socket has no other
+        super().connection_made(transport)
+        self.family.add(self)
+        armed = self._faults.take(CONNECT)
+        if armed is not None:
+            self.reset()
+            armed.bitten()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End, and tell whoever waits for it."""
+        super().connection_lost(exc)
+        self.family.discard(self)
+        self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless a fault takes the request by its first bytes."""
+        if not self._is_deaf and not self._bite_first_bytes(data):
+            super().data_received(data)
+
+    def _bite_first_bytes(self, data: bytes) -> bool:
+        line = _REQUEST_LINE.match(data) if self._faults else None
+        if line is None:
+            return False
+        armed = self._faults.take(FIRST_BYTES, self._name_of(line[1].decode(), line[2].decode("latin-1")))
+        if armed is None:
+            return False
+        if armed.fault.raw is None:
+            self.reset()
+        else:
+            # Half-closed: a full close with bytes unread would be a reset, which might overtake the answer.
+            self._is_deaf = True
+            self.push(armed.fault.raw)
+            self._socket.write_eof()
+        armed.bitten()
+        return True
+
+    def push(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        self._socket.write(data)
+
+    def end(self) -> None:
+        """End the connection in good order, once all that was written is on its way."""
+        self._socket.close()
+
+    def reset(self) -> None:
+        """End the connection with an RST: what was sent and not yet read is lost."""
+        self._socket.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.abort()
+
+    async def drip(self, data: bytes, gap_s: float) -> None:
+        """Write a byte at a time for as long as the client is there."""
+        for index in range(len(data)):
+            if self.lost.done():
+                return
+            self._socket.write(data[index : index + 1])
+            await asyncio.wait((self.lost,), timeout=gap_s)
+
+
+async def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> web.StreamResponse:
+    """Write an answer whole."""
+    request.status = answer.status
+    response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+    await response.prepare(incoming)
+    await response.write_eof()
+    return response
+
+
+async def bite(armed: Armed, right: Answer | None, request: Request, incoming: web.BaseRequest) -> web.StreamResponse:
+    """Carry out a fault on a request that was read; `right` is the right answer where the work was done."""
+    connection, fault = cast("Connection", incoming.protocol), armed.fault
+    if fault.kind not in ("slow_head", "slow_body", "stale_bytes"):
+        await armed.wait(connection.lost)
+    if fault.kind in BEFORE:
+        return await send(incoming, request, BEFORE[fault.kind](request, fault))
+    if right is not None:
+        if fault.kind in AFTER:
+            return await send(incoming, request, AFTER[fault.kind](right, fault))
+        if fault.kind in ("latency", "duplicate_delivery"):
+            return await send(incoming, request, right)
+        if fault.kind == "stale_bytes":
+            response = await send(incoming, request, right)
+            await armed.wait(connection.lost)
+            connection.push(fault.raw or render(right))
+            return response
+    await _break_off(connection, armed, right)
+    return web.Response()  # never written: the connection has ended
+
+
+async def _break_off(connection: Connection, armed: Armed, right: Answer | None) -> None:
+    """End the connection with something else than a whole answer."""
+    fault = armed.fault
+    if fault.kind.startswith("reset_"):
+        connection.reset()
+        return
+    if right is not None and fault.kind in BYTES:
+        connection.push(BYTES[fault.kind](right, fault))
+    if right is not None and fault.kind.startswith("slow_"):
+        data = render(right)
+        quick = 0 if fault.kind == "slow_head" else len(data) - len(right.body)
+        connection.push(data[:quick])
+        await connection.drip(data[quick:], fault.seconds or _DRIP_S)
+    connection.end()

@@ -1,0 +1,166 @@
+"""The faults in use: which request each of them takes, and what is held until it is released.
+
+How a fault is carried out belongs to `mangle` (answers) and `connection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from caxton_async.emulator.kinds import KINDS, LISTEN, PARAMETERS, UNTIL_RELEASED, Fault
+
+
+class Armed:
+    """A fault in use: how many requests it was offered (`offered`), has taken (`hits`) and has done with (`bites`)."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.kind = KINDS[fault.kind]
+        self.offered = 0
+        self.hits = 0
+        self.bites = 0
+        self.on_release: Callable[[], None] | None = None
+        self._is_open = bool(fault.seconds) or not (fault.held or fault.kind in UNTIL_RELEASED)
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._changed = asyncio.Event()
+
+    def take(self, endpoint: str | None) -> bool:
+        """Count a request that is offered, and say whether the fault takes it."""
+        fault = self.fault
+        if fault.endpoint not in (None, endpoint):
+            return False
+        self.offered += 1
+        late = self.offered - fault.after
+        if late <= 0 or late % fault.every or self.hits == fault.times:
+            return False
+        self.hits += 1
+        self._pulse()
+        return True
+
+    def bitten(self) -> None:
+        """Count a request that the fault has done with."""
+        self.bites += 1
+        self._pulse()
+
+    async def hit(self, times: int = 1) -> None:
+        """Wait until the fault has taken so many requests."""
+        while self.hits < times:
+            await self._changed.wait()
+
+    async def bite(self, times: int = 1) -> None:
+        """Wait until the fault has done with so many requests: what it sends was handed to the socket."""
+        while self.bites < times:
+            await self._changed.wait()
+
+    def release(self) -> None:
+        """Let go of all that is held, now and from now on."""
+        self._is_open = True
+        for waiter in self._waiting:
+            _finish(waiter)
+        if self.on_release is not None:
+            self.on_release()
+
+    async def wait(self, lost: asyncio.Future[None]) -> None:
+        """Wait as the fault says, at most until the connection is lost."""
+        if self._is_open and not self.fault.seconds:
+            return
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._waiting.add(waiter)
+        timer = loop.call_later(self.fault.seconds, _finish, waiter) if self._is_open else None
+        try:
+            await asyncio.wait((waiter, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting.discard(waiter)
+            if timer is not None:
+                timer.cancel()
+
+    def _pulse(self) -> None:
+        # All who wait now are woken by set(); the event is ready for the next wait at once.
+        self._changed.set()
+        self._changed.clear()
+
+
+def _finish(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+class Faults:
+    """The faults in use, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._armed: list[Armed] = []
+        self.refuse: Callable[[Armed], None] | None = None  # what the server does about a `refuse`, while it runs
+
+    def add(self, fault: Fault) -> Armed:
+        """Put a fault to use; what is returned can be waited for and released."""
+        armed = Armed(fault)
+        self._armed.append(armed)
+        # To be added is the first offer to a fault of the listening socket.
+        if armed.kind.stage == LISTEN and armed.take(fault.endpoint) and self.refuse is not None:
+            self.refuse(armed)
+        return armed
+
+    def load(self, path: str | Path) -> None:
+        """Put the faults of a JSON file to use.
+
+        **Raises** ValueError, naming the entry and the field, when the file is wrong; nothing is added then.
+        """
+        for fault in read_faults(path):
+            self.add(fault)
+
+    def __bool__(self) -> bool:
+        return bool(self._armed)
+
+    def clear(self) -> None:
+        """Forget all faults, and let go of all that they hold."""
+        armed, self._armed = self._armed, []
+        for each in armed:
+            each.release()
+
+    def take(self, stage: str, endpoint: str | None = None) -> Armed | None:
+        """Return the fault that takes this request (or connection), None if it is served as it should be."""
+        return next((each for each in self._armed if each.kind.stage == stage and each.take(endpoint)), None)
+
+    def start(self, refuse: Callable[[Armed], None]) -> None:
+        """Let the server carry out what refuses connections, also what was added before it ran."""
+        self.refuse = refuse
+        for armed in self._armed:
+            if armed.kind.stage == LISTEN and armed.hits:
+                refuse(armed)
+
+
+def read_faults(path: str | Path) -> tuple[Fault, ...]:
+    """Read a JSON file: a list of objects, whose members are the parameters of `Fault`.
+
+    **Raises** ValueError, naming the entry and the field, when the file is wrong.
+    """
+    try:
+        entries = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path}: not a JSON file") from None
+    if not isinstance(entries, list):
+        raise ValueError(f"{path}: not a list of faults")  # noqa: TRY004 - the file's mistake, not the caller's
+    faults = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            faults.append(_read_fault(entry))
+        except ValueError as error:
+            raise ValueError(f"{path}: entry {number}: {error}") from None
+    return tuple(faults)
+
+
+def _read_fault(entry: object) -> Fault:
+    if not isinstance(entry, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the file's mistake, not the caller's
+    for name in entry:
+        if name not in PARAMETERS:
+            raise ValueError(f"{name} is not a parameter of a fault; these are: {', '.join(PARAMETERS)}")
+    if "kind" not in entry:
+        raise ValueError("kind is missing")
+    raw = entry.get("raw")
+    return Fault(**(entry | {"raw": raw.encode()} if isinstance(raw, str) else entry))

@@ -1,0 +1,22 @@
+"""A request as the emulator read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Request:
+    """A request; `endpoint` is the call's public name, None at an unknown path; `path` is as it was sent.
+
+    `headers` are found in any case; `status` is None until, and unless, a whole answer was written.
+    """
+
+    endpoint: str | None
+    method: str
+    path: str
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    status: int | None = None
