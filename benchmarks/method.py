@@ -1,0 +1,88 @@
+"""How everything here is measured: one process, variants interleaved in random order, the client's own CPU time, the median
+of paired ratios, and a second copy of the baseline that must come out equal, else the run is thrown away."""
+
+import asyncio
+import random
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from attrs import frozen
+
+Call = Callable[[], Awaitable[object]]
+
+ROUNDS = 31
+CONTROL_RANGE = (0.97, 1.03)
+
+
+@frozen
+class Ratio:
+    """The median of the paired ratios to the baseline, and the range that holds the middle half of them."""
+
+    median: float
+    low: float
+    high: float
+    microseconds: float
+
+    def __str__(self) -> str:
+        return f"{self.median:5.2f}x  ({self.low:.2f} to {self.high:.2f}, {self.microseconds:.0f} us)"
+
+
+async def burst(call: Call, calls: int, in_flight: int) -> None:
+    """Make `calls` calls, `in_flight` at a time."""
+    left = iter(range(calls))
+
+    async def worker() -> None:
+        for _ in left:
+            await call()
+
+    await asyncio.gather(*(worker() for _ in range(in_flight)))
+
+
+async def compare(variants: Mapping[str, Call], *, calls: int, in_flight: int, rounds: int = ROUNDS) -> dict[str, Ratio]:
+    """Return the CPU of each variant as a ratio to the first; the first is measured twice, as its own control."""
+    baseline = next(iter(variants))
+    runs = {**variants, "control": variants[baseline]}
+    for call in variants.values():
+        await burst(call, calls, in_flight)
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        order = list(runs)
+        random.shuffle(order)
+        for name in order:
+            start = time.process_time()
+            await burst(runs[name], calls, in_flight)
+            seconds[name].append(time.process_time() - start)
+    ratios = {}
+    for name, taken in seconds.items():
+        paired = sorted(mine / base for mine, base in zip(taken, seconds[baseline], strict=True))
+        quarter = len(paired) // 4
+        ratios[name] = Ratio(
+            statistics.median(paired),
+            paired[quarter],
+            paired[-1 - quarter],
+            statistics.median(taken) / calls * 1e6,
+        )
+    low, high = CONTROL_RANGE
+    if not low <= ratios["control"].median <= high:
+        raise SystemExit(f"the control came out at {ratios['control']}: the machine is too noisy, run it again")
+    return ratios
+
+
+async def python_calls(call: Call, calls: int = 50) -> float:
+    """Return how many Python functions one call runs: a figure without noise."""
+    await call()
+    count = 0
+
+    def count_call(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(count_call)
+    try:
+        for _ in range(calls):
+            await call()
+    finally:
+        sys.setprofile(None)
+    return count / calls

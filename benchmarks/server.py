@@ -1,0 +1,89 @@
+"""A static server of the API's answers, in a process of its own: it costs the client under test no CPU."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+ENVELOPE = json.dumps(
+    {
+        "Content": {
+            "Model": {
+                "Balances": [
+                    {
+                        "Balance": 1040.31,
+                        "CcyCode": "GBP",
+                        "BaseCcyCode": "GBP",
+                        "AlphabeticCode": "GBP",
+                        "Description": "British Pound Sterling",
+                        "NumericCode": "826",
+                        "Symbol": "GBP",
+                        "ApiStatusCode": 100,
+                        "ApiStatus": "IsValid",
+                        "ApiStatusDescription": "Valid Operation",
+                    },
+                    {"Balance": 30.25, "CcyCode": "POTBC-GBP", "BaseCcyCode": "GBP"},
+                ],
+                "ApiStatusCode": 100,
+                "ApiStatus": "IsValid",
+                "ApiStatusDescription": "Valid Operation",
+            },
+            "ExpectedResponses": ["IsValid"],
+        }
+    },
+    separators=(",", ":"),
+).encode()
+TOKEN = b'{"access_token":"benchmark","token_type":"bearer","expires_in":2591999}'
+TOKEN_PATH = b"/token"
+
+
+def _reply(body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class _Static(asyncio.Protocol):
+    """Answers each whole request at once; counts the logins it sees."""
+
+    answer = _reply(ENVELOPE)
+    token = _reply(TOKEN)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end]
+            at = head.lower().find(b"content-length:")
+            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            if len(self.buffer) < end + 4 + length:
+                return
+            self.buffer = self.buffer[end + 4 + length :]
+            is_login = TOKEN_PATH in head.split(b"\r\n", 1)[0]
+            self.transport.write(self.token if is_login else self.answer)
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(_Static, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[int]:
+    """Run the server and give its port; it ends with the block, or with this process."""
+    with subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
