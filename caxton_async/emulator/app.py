@@ -48,8 +48,8 @@ def _texts(names: str) -> dict[str, tuple[type, ...]]:
 
 _NUMBER = (int, Decimal)
 _PERSON = (
-    "Gender Title Password MemorableWord DateofBirth HouseNameNumber Address1 City Postcode Country Product "
-    "PrimaryContactNo MobileNumber DeviceId Device OperatingSystem AppVersion"
+    "Email FirstName LastName Gender Title Password MemorableWord DateofBirth HouseNameNumber Address1 City Postcode "
+    "Country Product PrimaryContactNo MobileNumber DeviceId Device OperatingSystem AppVersion"
 )
 
 ROUTES = (
@@ -79,7 +79,6 @@ ROUTES = (
         "POST",
         "registration/third-party/onboarding",
         calls.create_user,
-        _texts("Email FirstName LastName"),
         _texts(_PERSON),
         needs_header="IvKey",
     ),

@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from aiohttp import web
@@ -30,7 +31,7 @@ class Connection(web.RequestHandler):
     `family` holds the connections that are open; `name_of` names the call of a method and path.
     """
 
-    __slots__ = ("_faults", "_is_deaf", "_name_of", "_socket", "family", "lost")
+    __slots__ = ("_faults", "_is_deaf", "_name_of", "_socket", "family", "is_busy", "is_retired", "lost")
 
     def __init__(
         self,
@@ -46,6 +47,8 @@ class Connection(web.RequestHandler):
         self._name_of = name_of
         self._socket: asyncio.Transport
         self.family = family
+        self.is_busy = False
+        self.is_retired = False
         self.lost: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,6 +97,14 @@ class Connection(web.RequestHandler):
         """End the connection in good order, once all that was written is on its way."""
         self._socket.close()
 
+    def retire(self) -> None:
+        """End at once when idle, else after the answer that is being made, which then says so."""
+        self.is_retired = True
+        if not self.is_busy:
+            # The transport would do it some turns of the loop later; a call made until then would come in.
+            with suppress(OSError):  # the client may have ended it before
+                self._socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
     def reset(self) -> None:
         """End the connection with an RST: what was sent and not yet read is lost."""
         self._socket.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -112,6 +123,8 @@ async def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> w
     """Write an answer whole."""
     request.status = answer.status
     response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+    if cast("Connection", incoming.protocol).is_retired:
+        response.force_close()
     await response.prepare(incoming)
     await response.write_eof()
     return response

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections import Counter, deque
 from functools import partial
+from typing import cast
 
 from aiohttp import web
 
@@ -56,10 +57,17 @@ class Server:
             await self._changed.wait()
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("Connection", incoming.protocol)
+        connection.is_busy = True
         try:
-            body = await incoming.content.read()
+            return await self._serve(incoming)
         except (web.RequestPayloadError, ConnectionError):
-            return web.Response()  # the client went away while it sent: this was no request
+            return web.Response()  # the client went away; there is nobody to be answered
+        finally:
+            connection.is_busy = False
+
+    async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        body = await incoming.content.read()
         match = self._app.find(incoming.method, incoming.raw_path)
         name = match.name if match else None
         request = Request(name, incoming.method, incoming.raw_path, incoming.headers, body)
@@ -86,7 +94,7 @@ class Server:
         """Close the listening socket, and connections once they are idle, until the fault is released."""
         self._stop_listening()
         for connection in self.connections:
-            connection.close()
+            connection.retire()
         armed.on_release = self._listen
         if armed.fault.seconds:
             asyncio.get_running_loop().call_later(armed.fault.seconds, armed.release)
