@@ -13,7 +13,7 @@ HOMES = {
     "aiohttp": {"transport.py", "emulator"},
     "cattrs": {"codec.py"},
     "msgspec": {"codec.py"},
-    "sqlite3": {"batch/journal.py", "stores/sqlite.py"},
+    "sqlite3": {"batch/database.py", "stores/sqlite.py"},
     "python_calamine": {"batch/rows.py"},
     "cyclopts": {"cli"},
     "platformdirs": {"cli"},

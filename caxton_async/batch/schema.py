@@ -1,0 +1,88 @@
+"""The tables of a journal and the statements on them, as text.
+
+What belongs here: SQL, the checksum, and values on their way in and out of the tables.  What does not: a connection.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+from attrs import fields
+
+from caxton_async.batch.states import JournalRow, Move, RowState, RowStatus
+from caxton_async.errors import Sent
+
+# "Cxtn": tells a journal from any other SQLite file.
+APPLICATION_ID: Final = 0x4378746E
+
+# The script at index n takes a journal from version n to n + 1; a new journal takes them all.
+_VERSION_1 = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum BLOB NOT NULL);
+CREATE TABLE rows (
+    position INTEGER PRIMARY KEY, reference TEXT NOT NULL UNIQUE, line INTEGER, amount TEXT, currency TEXT,
+    digest BLOB NOT NULL, state TEXT NOT NULL, sent TEXT, error TEXT, http_status INTEGER, api_status_code INTEGER,
+    started_at REAL, elapsed_s REAL, settled_as_paid INTEGER, settled_by TEXT, settled_note TEXT, settled_at REAL,
+    checksum BLOB NOT NULL
+)
+"""
+MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1,)
+
+_FIXED: Final = tuple(field.name for field in fields(JournalRow) if field.name != "status")
+_STATUS: Final = tuple(field.name for field in fields(RowStatus))
+_COLUMNS: Final = ", ".join((*_FIXED, *_STATUS))
+_FIRST: Final = ", ".join(f"?{n}" for n in range(1, len(_FIXED) + 1))
+_NEW: Final = ", ".join(f"?{n}" for n in range(1, len(_STATUS) + 1))
+
+# ruff: noqa: S608 -- the statements are put together from names of columns alone; every value is a parameter
+_PLANNED: Final = ", ".join(["'planned'", *["NULL"] * (len(_STATUS) - 1)])
+PLAN: Final = (
+    f"INSERT OR IGNORE INTO rows ({_COLUMNS}, checksum) VALUES ({_FIRST}, {_PLANNED}, checksum({_FIRST}, {_PLANNED}))"
+)
+MOVE: Final = (
+    f"UPDATE rows SET ({', '.join(_STATUS)}, checksum) = ({_NEW}, checksum({', '.join(_FIXED)}, {_NEW})) "
+    f"WHERE position = ?{len(_STATUS) + 1} AND state = ?{len(_STATUS) + 2}"
+)
+SET_FACT: Final = "INSERT OR REPLACE INTO facts VALUES (?1, ?2, checksum(?1, ?2))"
+FACTS: Final = "SELECT name, value FROM facts"
+WRONG_FACTS: Final = "SELECT count(*) FROM facts WHERE checksum IS NOT checksum(name, value)"
+WRONG_ROWS: Final = f"SELECT count(*) FROM rows WHERE checksum IS NOT checksum({_COLUMNS})"
+SIZE: Final = "SELECT count(*), coalesce(max(position), 0) FROM rows"
+COUNTS: Final = "SELECT state, count(*) FROM rows GROUP BY state"
+ENTRIES: Final = "SELECT position, reference, digest, state FROM rows WHERE position > ? ORDER BY position LIMIT ?"
+ROWS: Final = f"SELECT {_COLUMNS} FROM rows WHERE position > ?1 AND instr(?2, state) ORDER BY position LIMIT ?3"
+ROW: Final = f"SELECT {_COLUMNS} FROM rows WHERE reference = ?"
+
+
+def checksum(*values: object) -> bytes:
+    """Return eight bytes that stand for `values`; the same on every version of Python, hence `ascii`."""
+    return hashlib.blake2b(ascii(values).encode("ascii"), digest_size=8).digest()
+
+
+def move_values(move: Move) -> tuple[Any, ...]:
+    """Return the parameters of `MOVE`."""
+    new = move.status
+    return (
+        new.state.value,
+        None if new.sent is None else new.sent.value,
+        new.error,
+        new.http_status,
+        new.api_status_code,
+        new.started_at,
+        new.elapsed_s,
+        new.settled_as_paid,
+        new.settled_by,
+        new.settled_note,
+        new.settled_at,
+        move.position,
+        move.before.value,
+    )
+
+
+def row_of(values: Iterable[Any]) -> JournalRow:
+    """Return the row that a statement on every column found."""
+    found = dict(zip((*_FIXED, *_STATUS), values, strict=True))
+    fixed = {name: found.pop(name) for name in _FIXED}
+    found["state"] = RowState(found["state"])
+    found["sent"] = None if found["sent"] is None else Sent(found["sent"])
+    found["settled_as_paid"] = None if found["settled_as_paid"] is None else bool(found["settled_as_paid"])
+    return JournalRow(**fixed, status=RowStatus(**found))
