@@ -14,7 +14,7 @@ HOMES = {
     "cattrs": {"codec.py"},
     "msgspec": {"codec.py"},
     "sqlite3": {"batch/database.py", "stores/sqlite.py"},
-    "python_calamine": {"batch/rows.py"},
+    "python_calamine": {"batch/files.py"},
     "cyclopts": {"cli"},
     "platformdirs": {"cli"},
     "rich": {"cli"},
