@@ -71,7 +71,7 @@ def make_plan(rows: Iterable[Row]) -> Plan:
         if number > REMEMBERED:
             continue
         # Kept in memory only, so a key would protect nothing.
-        key = bytes.fromhex(row_digest(row.request, b"", leave_out=row.reference))[:12]
+        key = row_digest(row.request, b"", leave_out=row.reference)[:12]
         first = seen.setdefault(key, (row.line, row.reference))
         if first != (row.line, row.reference):
             double_count += 1
@@ -93,7 +93,7 @@ def plan_digest(plan: Plan, **context: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def row_digest(request: object, salt: bytes, *, leave_out: str | None = None) -> str:
+def row_digest(request: object, salt: bytes, *, leave_out: str | None = None) -> bytes:
     """Return the digest of a request, by which it is known again: equal amounts count as equal however written.
 
     `salt` is the journal's own and random, so that the digests of two journals tell nothing of each other.  It does not
@@ -104,7 +104,7 @@ def row_digest(request: object, salt: bytes, *, leave_out: str | None = None) ->
     names = fields_dict(cls) if has(cls) else ()
     values = {name: _plain(value) for name in names if (value := getattr(request, name)) != leave_out}
     text = json.dumps([cls.__qualname__, values], sort_keys=True)
-    return hmac.digest(salt, text.encode(), "sha256").hex()
+    return hmac.digest(salt, text.encode(), "sha256")
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 -- what JSON takes
