@@ -365,6 +365,17 @@ async def test_tokens_and_passwords_end_by_the_emulators_clock():
     assert statuses == [200, 401, 400]
 
 
+async def test_tokens_can_be_forgotten_all_at_once(caller: Caller, emulator: Emulator):
+    """The next call of each is a 401; a new login helps."""
+    emulator.ledger.accounts.revoke_tokens()
+
+    forgotten, _ = await caller.call("GET", "reference/lookup/banks")
+    await caller.log_in("emulated", emulator.ledger.accounts.main_password)
+    renewed, _ = await caller.call("GET", "reference/lookup/banks")
+
+    assert (forgotten, renewed) == (401, 200)
+
+
 async def test_a_sub_account_has_its_own_login_and_balances(caller: Caller, emulator: Emulator):
     """The names that its creation returned get it a password, with which it acts for itself alone."""
     _, created = await caller.call("POST", "clients/subsidiary", {"CompanyName": "demo45", "Email": "a@example.com"})
@@ -405,6 +416,26 @@ async def test_nobody_acts_for_another(caller: Caller, emulator: Emulator):
     assert status_of(stranger[1]) == "UnknownUserApiToken"
     assert right[1]["AuthorisedUserModel"]["UserId"] == user.user_id
     assert right[1]["AuthorisedClientModel"]["ClientId"] == child.client_id
+
+
+async def test_what_belongs_to_one_account_is_unknown_to_another(caller: Caller, emulator: Emulator):
+    """Uploads, transfers and wallets are found by their own account alone."""
+    await caller.open_pot()
+    emulator.ledger.accounts.add_sub_account("other")
+    upload_id, *_ = await submit(caller, ten_pounds_to("r-1"))
+    _, wallet = await caller.call("POST", "wallets", {"Name": "a"})
+    holder = {"FirstName": "A", "LastName": "B", "Gender": "Male", "DateOfBirth": "1990-05-20"}
+    decision = {"TransferId": next(iter(emulator.ledger.payments)), "TransferStatus": "Rejected"}
+    calls = [
+        (f"payments/{upload_id}", {"Payload": payload(ten_pounds_to("r-2"))}),
+        ("sandbox/payments-out", decision),
+        (f"wallets/{wallet['Content']['Model']['WalletId']}/cards", holder),
+    ]
+
+    answers = [await caller.call("POST", path, body, IdentityNumber="ID-1") for path, body in calls]
+
+    assert [status_of(answer) for _, answer in answers] == ["UnknownUpload", "UnknownTransfer", "UnknownWallet"]
+    assert (emulator.ledger.paid("r-1"), emulator.ledger.paid("r-2")) == (1, 0)
 
 
 async def test_an_upload_is_paid_once(caller: Caller, emulator: Emulator):

@@ -330,6 +330,21 @@ async def test_early_faults_strike_before_the_request_is_read(caller: Caller, em
     assert (emulator.count("move_funds"), emulator.ledger.totals().moves) == (2, 2)
 
 
+async def test_half_a_request_is_none(emulator: Emulator):
+    """A client that goes away while it sends is not recorded."""
+    _, writer = await asyncio.open_connection(*emulator.base_url.removeprefix("http://").partition("/")[0].split(":"))
+    writer.write(b"POST /api/wallets HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+
+    async with Caller(emulator):
+        connections = emulator.connections
+        writer.close()
+        await writer.wait_closed()
+    await emulator.disconnected()
+
+    assert (connections, emulator.connections) == (2, 0)
+    assert [seen.endpoint for seen in emulator.requests] == ["get_access_token"]
+
+
 async def test_nothing_listens_while_connections_are_refused(caller: Caller, emulator: Emulator):
     """A refusal closes idle connections too; from the instant of its release connections are let in."""
     fault = emulator.faults.add(Fault("refuse"))
@@ -338,6 +353,7 @@ async def test_nothing_listens_while_connections_are_refused(caller: Caller, emu
     with pytest.raises(ConnectionRefusedError):
         await talk(caller)
 
+    fault.release()
     fault.release()
     status, _ = await caller.move()
 

@@ -115,3 +115,7 @@ class Emulator:
     async def seen(self, endpoint: str | None, times: int = 1) -> None:
         """Wait until so many requests for a call were read."""
         await self._server.seen(endpoint, times)
+
+    async def disconnected(self) -> None:
+        """Wait until no connection is open."""
+        await self._server.disconnected()

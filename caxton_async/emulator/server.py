@@ -15,6 +15,7 @@ from caxton_async.emulator.connection import Connection, bite, send
 from caxton_async.emulator.faults import Armed, Faults
 from caxton_async.emulator.kinds import LISTEN, READ
 from caxton_async.emulator.request import Request
+from caxton_async.emulator.state import PATH, describe
 
 HOST = "127.0.0.1"
 _BACKLOG = 1024  # connections that wait to be accepted; a test may open hundreds at once
@@ -45,10 +46,9 @@ class Server:
         self.faults.refuse = None
         self._stop_listening()
         await asyncio.gather(*self._accepting)
-        ending = list(self.connections)
-        for connection in ending:
+        for connection in self.connections:
             connection.reset()
-        await asyncio.gather(*(connection.lost for connection in ending))
+        await self.disconnected()
         await self._manager.shutdown()
 
     async def seen(self, endpoint: str | None, times: int) -> None:
@@ -56,7 +56,14 @@ class Server:
         while self.counts[endpoint] < times:
             await self._changed.wait()
 
+    async def disconnected(self) -> None:
+        """Wait until no connection is open."""
+        while self.connections:
+            await asyncio.wait([connection.lost for connection in self.connections])
+
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        if incoming.path == PATH:
+            return web.json_response(describe(self._app.ledger, self.counts))
         connection = cast("Connection", incoming.protocol)
         connection.is_busy = True
         try:
