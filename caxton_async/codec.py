@@ -34,11 +34,19 @@ _SPELLINGS: Mapping[type, Mapping[str, str]] = {
     m.GetCardRate: {"sell_ccy_code": "SellccyCode"},
     m.NewUser: {"date_of_birth": "DateofBirth"},
 }
-# The token call names its grant (RFC 6749, 4.3.2, in the vendor's capitals).
-_FORM_CONSTANTS: Mapping[type, Mapping[str, str]] = {m.GetAccessToken: {"Grant_Type": "password"}}
 # May stand on any object of an answer; `wire` reads them.
 _TRIPLET = frozenset({"ApiStatusCode", "ApiStatus", "ApiStatusDescription"})
-# A number of more digits than this is no amount, rate or id of anybody's.
+_ENVELOPE_MEMBERS: Mapping[str, str] = {
+    name.lower(): name
+    for name in (
+        *("Content", "Model", "ExpectedResponses", "MainAccountHolderName"),
+        *("AuthorisedClientModel", "AuthorisedUserModel"),
+        *_TRIPLET,
+    )
+}
+# The token call names its grant (RFC 6749, 4.3.2, in the vendor's capitals).
+_FORM_CONSTANTS: Mapping[type, Mapping[str, str]] = {m.GetAccessToken: {"Grant_Type": "password"}}
+# A number of more digits than this before its point is no amount, rate or id of anybody's.
 _MAX_DIGITS = 40
 
 
@@ -84,6 +92,16 @@ def decode(body: bytes) -> object:
     raise Misfit(problem)
 
 
+def respelled(value: object) -> object:
+    """Return `value` with every member of the envelope and the triplet in its documented case.
+
+    The guides slip in the case of letters, and a status that is overlooked is a payment reported wrongly.
+    """
+    if isinstance(value, dict):
+        return {_ENVELOPE_MEMBERS.get(key.lower(), key): respelled(item) for key, item in value.items()}
+    return [respelled(item) for item in value] if isinstance(value, list) else value
+
+
 def member(value: Mapping[str, object], name: str) -> object:
     """Return the member `name`, whatever the case of its letters; None where it is missing."""
     if name in value:
@@ -98,7 +116,9 @@ def structure(value: object, cls: type[T]) -> T:
     **Raises** Misfit, with the path below `value`, when it does not fit.
     """
     try:
-        return _fast.structure(value, cls)
+        wanted: Any = cls
+        result: T = _quick_hook(wanted)(value, cls)
+        return result
     except Exception:  # noqa: BLE001, S110  # a class of the user's may raise anything; what it was is found out below
         pass
     try:
@@ -138,7 +158,7 @@ def _decimal(value: Any, _: Any) -> Decimal:
         value = Decimal(value)
     if type(value) is not Decimal or not value.is_finite():
         raise Misfit("is not a decimal number")
-    if len(value.as_tuple().digits) > _MAX_DIGITS or abs(value.adjusted()) > _MAX_DIGITS:
+    if abs(value.adjusted()) > _MAX_DIGITS:
         raise Misfit("is a number out of all proportion")
     return value
 
@@ -245,15 +265,30 @@ def _sequence_factory(cls: Any, converter: Converter) -> Hook:
     return read
 
 
+class _AsItIs:
+    """The hook of a value that has been checked: being false, it has the code of cattrs take the value as it is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __call__(self, value: Any, _: Any) -> Any:
+        return value
+
+
 def _class_factory(cls: Any, converter: Converter) -> Hook:
-    names = spellings(cls)
-    hooks = _FIELD_HOOKS.get(cls, {})
-    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
-    generated = make_dict_structure_fn(
-        cls, converter, _cattrs_detailed_validation=converter.detailed_validation, **overrides
-    )
+    names, hooks = spellings(cls), _FIELD_HOOKS.get(cls, {})
+    strict = _generated(cls, converter, names, hooks)
     exact = frozenset(names.values()) | _TRIPLET
     folded = {wire.lower(): wire for wire in names.values()}
+    # Text, integers and truth values are checked all at once, in C; a value that fails there is read member by member.
+    types = {a.name: a.type for a in fields(cls) if a.type in _PLAIN and a.name not in hooks}
+    plain = msgspec.defstruct(
+        cls.__name__,
+        [(name, kind, None) if _optional_of(kind) else (name, kind) for name, kind in types.items()],
+        rename={name: names[name] for name in types},
+        kw_only=True,
+    )
+    quick = _generated(cls, converter, names, {**hooks, **dict.fromkeys(types, _AsItIs())})
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -261,11 +296,25 @@ def _class_factory(cls: Any, converter: Converter) -> Hook:
         # The guides slip in the case of letters; what is spelled as documented skips the folding.
         if not exact.issuperset(value):
             value = {folded.get(key.lower(), key): item for key, item in value.items()}
-        return generated(value, cls)
+        if not converter.detailed_validation:
+            try:
+                msgspec.convert(value, plain)
+            except msgspec.ValidationError:
+                pass
+            else:
+                return quick(value, cls)
+        return strict(value, cls)
 
     return read
 
 
+def _generated(cls: Any, converter: Converter, names: Mapping[str, str], hooks: Mapping[str, Hook]) -> Hook:
+    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
+    detailed = converter.detailed_validation
+    return make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=detailed, **overrides)
+
+
+_PLAIN = frozenset({str, int, bool, str | None, int | None, bool | None})
 _FIELD_HOOKS: Mapping[type, Mapping[str, Hook]] = {
     m.AccessToken: {"expires_in": _life},
     m.BulkUpload: {"column_format": _columns},
@@ -299,8 +348,13 @@ def _strict_converter(*, detailed: bool) -> Converter:
     return converter
 
 
+@lru_cache(maxsize=1024)
+def _quick_hook(cls: Any) -> Hook:
+    return _quick.get_structure_hook(cls)
+
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
-_fast = _strict_converter(detailed=False)
+_quick = _strict_converter(detailed=False)
 _detailed = _strict_converter(detailed=True)  # slower, but it knows where an error lies
 
 
@@ -370,6 +424,8 @@ def _write_class(cls: Any, converter: Converter, leave_out: frozenset[str] = fro
         for name, wire in names.items()
     }
     generated = make_dict_unstructure_fn(cls, converter, **overrides)
+    if not any(_optional_of(a.type) for a in fields(cls)):
+        return generated
     return lambda request: {wire: value for wire, value in generated(request).items() if value is not None}
 
 

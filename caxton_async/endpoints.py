@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Generic, Literal, TypeVar
 
-from attrs import Attribute, field, fields_dict, frozen, has
+from attrs import Attribute, Factory, field, fields_dict, frozen, has
 
 from caxton_async import models as m
 from caxton_async.errors import ConfigurationError
@@ -36,7 +36,7 @@ def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
 
 
-@frozen
+@frozen(eq=False)
 class Endpoint(Generic[Request, Result]):
     """One call of the API; a value of your own is as good as one of the catalogue's.
 
@@ -47,6 +47,8 @@ class Endpoint(Generic[Request, Result]):
     (a token request after RFC 6749, whose answer has no envelope); a GET sends what its path does not take as a query.
     `headers` maps attributes to headers that carry them.  `authorised` calls carry the access token.
     `documented=False`: the path is assumed, and its first use warns.
+
+    Two endpoints are equal only when they are the same object.
 
     **Raises** ConfigurationError when the parts do not fit together.
     """
@@ -59,14 +61,15 @@ class Endpoint(Generic[Request, Result]):
     at: str | None = field(default=None, kw_only=True)
     repeatable: bool = field(default=False, kw_only=True)
     body: Literal["json", "text_json", "form"] = field(default="json", kw_only=True)
-    headers: Mapping[str, str] = field(factory=dict, converter=_frozen_mapping, kw_only=True, hash=False)
+    headers: Mapping[str, str] = field(factory=dict, converter=_frozen_mapping, kw_only=True)
     authorised: bool = field(default=True, kw_only=True)
     documented: bool = field(default=True, kw_only=True)
-    path_fields: tuple[str, ...] = field(init=False)
-
-    @path_fields.default
-    def _find_path_fields(self) -> tuple[str, ...]:
-        return tuple(_PLACEHOLDER.findall(self.path))
+    path_fields: tuple[str, ...] = field(
+        init=False, default=Factory(lambda self: tuple(_PLACEHOLDER.findall(self.path)), takes_self=True)
+    )
+    at_steps: tuple[str, ...] = field(
+        init=False, default=Factory(lambda self: tuple(self.at.split(".")) if self.at else (), takes_self=True)
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.sends is not None and not has(self.sends):

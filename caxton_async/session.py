@@ -82,7 +82,9 @@ class Session:
         self._budget = RetryBudget()
         self._routes: dict[Endpoint[Any, Any], Route] = {}
         self._user_agent = f"caxton-async/{version('caxton-async')} {settings.user_agent_suffix}".strip()
-        self._ids = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count(1))
+        self._id_prefix = secrets.token_hex(4)
+        self._id_numbers = itertools.count(1)
+        self._watched = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tokens: TokenHolder | None = None
         self._refused: Secret | None = None
@@ -97,6 +99,7 @@ class Session:
             raise ConfigurationError("a client is opened once: make another one, or share this one")
         await self._transport.__aenter__()
         self._loop = asyncio.get_running_loop()
+        self._watched = self.settings.on_event is not None or logger.isEnabledFor(logging.DEBUG)
         identity = f"{self.settings.origin}\n{self.credentials.username}\n{self.credentials.client_name}"
         self._tokens = TokenHolder(
             self._login,
@@ -158,7 +161,6 @@ class Session:
         call = self._begin(GET_ACCESS_TOKEN, View(deadline_s=self.settings.token_timeout_s))
         request = GetAccessToken(self.credentials.username, password)
         while True:
-            call.attempt += 1
             issued_at = time.time()
             outcome = await self._attempt(call, request, self._build(call, request, Caller()), (password,))
             if not isinstance(outcome, NotSent) or call.attempt >= self.settings.max_attempts:
@@ -192,16 +194,23 @@ class Session:
         holder = self._holder()
         call = self._begin(endpoint, view)
         draft = self._build(call, request, view.caller)
+        token: Token | None = None
         replayed = False
         while True:
-            token = await self._authorise(holder, call, draft)
+            left = view.deadline_s if call.attempt == 0 else self._left(call)
+            if endpoint.authorised:
+                token = holder.ready()
+                if token is None:
+                    token = await self._wait_for_token(holder, call)
+                    left = self._left(call)
+                draft.secret_headers["Authorization"] = token.bearer
             if not self._limiter.enter_at_once():
                 await self._before_deadline(call, self._limiter.enter())
+                left = self._left(call)
             try:
-                call.attempt += 1
-                left = call.deadline - asyncio.get_running_loop().time()
-                draft.timeout_s = min(view.attempt_timeout_s, max(left, 0.001))
-                draft.handed = False
+                if left <= 0:
+                    raise _deadline_exceeded(call, Sent.NO)
+                draft.timeout_s = min(view.attempt_timeout_s, left)
                 outcome = await self._attempt(call, request, draft, draft.secret_headers.values())
             finally:
                 self._limiter.leave()
@@ -215,12 +224,9 @@ class Session:
                     continue
             await self._before_retry(call, outcome, view)
 
-    async def _authorise(self, holder: TokenHolder, call: _Call, draft: HttpRequest) -> Token | None:
-        if not call.endpoint.authorised:
-            return None
-        token = holder.ready() or await self._wait_for_token(holder, call)
-        draft.secret_headers["Authorization"] = token.bearer
-        return token
+    def _left(self, call: _Call) -> float:
+        """Return the seconds that are left of the call's deadline."""
+        return call.deadline - asyncio.get_running_loop().time()
 
     async def _wait_for_token(self, holder: TokenHolder, call: _Call) -> Token:
         self._warn_if_assumed(GET_ACCESS_TOKEN)
@@ -228,7 +234,7 @@ class Session:
 
     def _begin(self, endpoint: Endpoint[Any, Any], view: View) -> _Call:
         now = asyncio.get_running_loop().time()
-        return _Call(endpoint, next(self._ids), now, now + view.deadline_s)
+        return _Call(endpoint, f"{self._id_prefix}-{next(self._id_numbers)}", now, now + view.deadline_s)
 
     def _build(self, call: _Call, request: object, caller: Caller) -> HttpRequest:
         endpoint = call.endpoint
@@ -241,8 +247,11 @@ class Session:
     async def _attempt(
         self, call: _Call, request: object, draft: HttpRequest, in_use: Iterable[Secret]
     ) -> Envelope[Any] | CaxtonError:
-        """Send once and return the envelope, or the error; its traceback is cut, since the frames hold bodies."""
-        self._emit("attempt", call, Sent.NO)
+        """Send once and return the envelope, or the error, whose traceback is cut, since its frames hold bodies."""
+        call.attempt += 1
+        draft.handed = False
+        if self._watched:
+            self._emit("attempt", call, Sent.NO)
         try:
             reply = await self._transport.send(draft)
             envelope = read_reply(
@@ -255,7 +264,8 @@ class Session:
                 self._emit("outcome_unknown", call, Sent.UNKNOWN)
             raise
         else:
-            self._emit("answered", call, Sent.YES, http_status=reply.status)
+            if self._watched:
+                self._emit("answered", call, Sent.YES, http_status=reply.status)
             return envelope
         if isinstance(outcome, ApiError | OutcomeUnknown):
             self._emit("answered" if isinstance(outcome, ApiError) else "outcome_unknown", call, outcome.sent, outcome)
@@ -263,8 +273,9 @@ class Session:
 
     async def _before_retry(self, call: _Call, error: CaxtonError, view: View) -> None:
         """Wait until the call may be tried again, or raise its error."""
-        left = call.deadline - asyncio.get_running_loop().time()
-        delay = delay_s(error, repeatable=call.endpoint.repeatable, attempt=call.attempt, share=random.random())  # noqa: S311  # jitter is no secret
+        left = self._left(call)
+        share = random.random()  # noqa: S311  # jitter is no secret
+        delay = delay_s(error, repeatable=call.endpoint.repeatable, attempt=call.attempt, share=share)
         if delay is not None and call.attempt < view.max_attempts and delay < left and self._budget.spend():
             self._emit("retry", call, error.sent, error)
             await asyncio.sleep(delay)
@@ -297,9 +308,9 @@ class Session:
     def _emit(
         self, kind: str, call: _Call, sent: Sent, error: CaxtonError | None = None, http_status: int | None = None
     ) -> None:
-        hook = self.settings.on_event
-        if hook is None and not logger.isEnabledFor(logging.DEBUG):
+        if not self._watched:
             return
+        hook = self.settings.on_event
         name, elapsed_s = call.endpoint.name, asyncio.get_running_loop().time() - call.started
         event = Event(
             kind,

@@ -7,14 +7,14 @@ since a thousand shields around one task cost the square of their number when th
 """
 
 import asyncio
-import contextlib
 import contextvars
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
 from caxton_async.errors import AuthenticationFailed, CaxtonError, ConfigurationError
 from caxton_async.secret import Secret
@@ -101,17 +101,20 @@ class Clocks:
 class _Failure:
     """Why there is no token: what makes a fresh error for each caller."""
 
-    kind: type[CaxtonError]
+    kind: type[AuthenticationFailed | ConfigurationError]
     message: str
-    retry_at: float | None = field(default=None)  # monotonic
+    retry_at: float | None = None  # monotonic; None where waiting does not help
 
     def error(self, endpoint: str, correlation_id: str, now: float) -> CaxtonError:
-        names = {"endpoint": endpoint, "correlation_id": correlation_id}
-        if not issubclass(self.kind, AuthenticationFailed):
+        if self.retry_at is None:
             return self.kind(self.message, endpoint=endpoint, correlation_id=correlation_id)
-        wait = None if self.retry_at is None else max(0.0, self.retry_at - now)
-        hint = "" if wait is None else f"; no login is tried for {wait:.0f} s"
-        return self.kind(f"{self.message}{hint}", retry_after_s=wait, **names)
+        wait = max(0.0, self.retry_at - now)
+        return AuthenticationFailed(
+            f"{self.message}; no login is tried for {wait:.0f} s",
+            endpoint=endpoint,
+            correlation_id=correlation_id,
+            retry_after_s=wait,
+        )
 
 
 def adopt(stored: StoredToken, clocks: Clocks) -> Token | None:
@@ -156,10 +159,12 @@ class TokenHolder:
         self._lock = asyncio.Lock()
         self._token: Token | None = None
         self._dropped: Secret | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Token] | None = None
         self._waiters: set[asyncio.Future[Token | _Failure]] = set()
         self._failures = 0
         self._held: _Failure | None = None
+        self._retry_at = -math.inf  # monotonic
+        self._is_outdated = False
         self._closed = False
 
     def ready(self) -> Token | None:
@@ -170,7 +175,7 @@ class TokenHolder:
         now, wall = self._clocks.monotonic(), self._clocks.wall()
         if now >= token.expires_at or wall >= token.expires_at_wall:
             return None
-        if (now >= token.ages_at or wall >= token.ages_at_wall) and not self._is_held(now):
+        if (now >= token.ages_at or wall >= token.ages_at_wall) and now >= self._retry_at:
             self._start()
         return token
 
@@ -181,11 +186,7 @@ class TokenHolder:
         """
         if (token := self.ready()) is not None:
             return token
-        now = self._clocks.monotonic()
-        outcome: Token | _Failure | None = self._held if self._is_held(now) else None
-        if self._closed:
-            outcome = _CLOSED
-        if outcome is None:
+        if (outcome := self._known_failure()) is None:
             self._start()
             waiter: asyncio.Future[Token | _Failure] = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
@@ -207,41 +208,65 @@ class TokenHolder:
         """Drop the token and whatever is known of failed logins: the password has changed."""
         if self._token is not None:
             self.drop(self._token)
-        self._failures = 0
-        self._held = None
+        self._is_outdated = self._task is not None
+        self._failures, self._held, self._retry_at = 0, None, -math.inf
 
     async def aclose(self) -> None:
         """Stop a login that is under way; whoever waits for it gets a ConfigurationError."""
         self._closed = True
-        task = self._task
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({task})
-        self._finish(_CLOSED)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
-    def _is_held(self, now: float) -> bool:
-        return self._held is not None and (self._held.retry_at is None or now < self._held.retry_at)
+    def _known_failure(self) -> _Failure | None:
+        """Return what is known without a login.
+
+        What the password decides is not held: the next call asks for the password again, and only a new one is sent.
+        """
+        if self._closed:
+            return _CLOSED
+        held = self._held
+        return held if held and held.retry_at is not None and self._clocks.monotonic() < held.retry_at else None
 
     def _start(self) -> None:
         if self._task is None and not self._closed:
             # In an empty context, so that what one caller has set (a span, a request id) does not cling to the login.
             self._task = asyncio.create_task(self._renew(), name="caxton token", context=contextvars.Context())
+            # Not a `finally` in the task, which does not run when the task is cancelled before its first step.
+            self._task.add_done_callback(self._end)
 
-    async def _renew(self) -> None:
-        outcome: Token | _Failure = _CLOSED
-        try:
-            async with asyncio.timeout(self._timeout_s), self._lock:
-                outcome = await self._fetch()
-        except TimeoutError:
-            outcome = _Failure(AuthenticationFailed, f"the login took longer than {self._timeout_s} s")
-        except CaxtonError as error:
-            outcome = _Failure(type(error), str(error))
-        except Exception as error:  # noqa: BLE001  # a store or a password provider of the user's may raise anything
-            outcome = _Failure(AuthenticationFailed, f"the login could not be done ({type(error).__name__})")
-        finally:
-            self._task = None
+    async def _renew(self) -> Token:
+        async with asyncio.timeout(self._timeout_s), self._lock:
+            return await self._fetch()
+
+    def _end(self, task: asyncio.Task[Token]) -> None:
+        self._task = None
+        outcome = self._read(task)
+        if not self._is_outdated:
             self._finish(outcome)
+            return
+        # The password changed under way: whoever waits gets what the new one is worth.
+        self._is_outdated = False
+        if isinstance(outcome, Token):
+            self._dropped = outcome.stored.access_token
+        if self._closed:
+            self._finish(_CLOSED)
+        elif self._waiters:
+            self._start()
+
+    def _read(self, task: asyncio.Task[Token]) -> Token | _Failure:
+        """Return what a login came to; a store or a password provider of the user's may raise anything."""
+        if task.cancelled():
+            return _CLOSED if self._closed else _Failure(AuthenticationFailed, "the login was cancelled")
+        match task.exception():
+            case None:
+                return task.result()
+            case AuthenticationFailed() | ConfigurationError() as error:
+                return _Failure(type(error), str(error))
+            case TimeoutError():
+                return _Failure(AuthenticationFailed, "the login could not be done in time")
+            case error:
+                return _Failure(AuthenticationFailed, f"the login could not be done ({type(error).__name__})")
 
     async def _fetch(self) -> Token:
         async with self._store.lock(self._key):
@@ -263,19 +288,18 @@ class TokenHolder:
 
     def _finish(self, outcome: Token | _Failure) -> None:
         if isinstance(outcome, Token):
-            self._token, self._failures, self._held = outcome, 0, None
+            self._token, self._failures, self._held, self._retry_at = outcome, 0, None, -math.inf
         elif outcome is not _CLOSED:
-            outcome = self._hold(outcome)
+            outcome = self._held = self._hold(outcome)
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(outcome)
 
     def _hold(self, failure: _Failure) -> _Failure:
-        wait = _HOLDS_S[min(self._failures, len(_HOLDS_S) - 1)]
+        self._retry_at = self._clocks.monotonic() + _HOLDS_S[min(self._failures, len(_HOLDS_S) - 1)]
         self._failures += 1
-        self._held = _Failure(failure.kind, failure.message, self._clocks.monotonic() + wait)
-        return self._held
+        return evolve(failure, retry_at=self._retry_at) if failure.kind is AuthenticationFailed else failure
 
 
 _CLOSED: Final = _Failure(

@@ -6,9 +6,11 @@ after that is a flaw of the reply, whatever goes wrong before is `NotSent`.
 """
 
 import asyncio
+import functools
 import select
 import ssl
 import weakref
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
+
+Probe = Callable[[], object]
 
 # The request that the current task is sending; the connector reads it to say when a connection takes it.
 _in_hand: ContextVar[HttpRequest] = ContextVar("caxton_async_request_in_hand")
@@ -49,7 +53,8 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, limit: int, ssl_context: ssl.SSLContext | bool) -> None:
         super().__init__(limit=limit, ssl=ssl_context)
-        self._used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
+        # The connections that have been in use, each with what tells whether something unasked has come on it.
+        self._probes: weakref.WeakKeyDictionary[ResponseHandler, Probe] = weakref.WeakKeyDictionary()
 
     async def connect(
         self,
@@ -64,30 +69,28 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if protocol is None:
-                continue
-            if protocol not in self._used:
-                self._used.add(protocol)
-                if not protocol.should_close:
+            probe = self._probes.get(protocol) if protocol is not None else None
+            if protocol is not None and protocol.transport is not None and not protocol.should_close:
+                if probe is None:
+                    self._probes[protocol] = _probe(protocol.transport.get_extra_info("socket").fileno())
                     break
-                connection.close()
-                raise aiohttp.ClientConnectionError("the server spoke before it was asked")
-            # An answer that came late, or unasked, would be read as the answer to this request.
-            if not protocol.should_close and not _has_unread_bytes(protocol):
-                break
+                # An answer that came late, or unasked, would be read as the answer to this request.
+                if not probe():
+                    break
             connection.close()
+            if probe is None:
+                raise aiohttp.ClientConnectionError("the server spoke before it was asked")
         request.handed = True
         return connection
 
 
-def _has_unread_bytes(protocol: "ResponseHandler") -> bool:
-    """Tell whether the socket of an idle connection is readable: bytes, or the end, that nobody asked for."""
-    sock = protocol.transport.get_extra_info("socket") if protocol.transport else None
-    if sock is None or sock.fileno() < 0:
-        return True
-    poller = select.poll()
-    poller.register(sock.fileno(), select.POLLIN | select.POLLERR | select.POLLHUP)
-    return bool(poller.poll(0))
+def _probe(file_number: int) -> Probe:
+    """Return what tells whether a socket is readable: there are bytes on it, or its end."""
+    if not hasattr(select, "poll"):  # Windows, where `select` knows no limit of file numbers
+        return lambda: select.select([file_number], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(file_number, select.POLLIN)
+    return functools.partial(poll.poll, 0)
 
 
 class Transport:
@@ -96,6 +99,11 @@ class Transport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+        # Nearly every attempt has the same time, so that nearly none makes an object for it.
+        self._timeout = functools.lru_cache(maxsize=64)(
+            functools.partial(aiohttp.ClientTimeout, connect=settings.connect_timeout_s)
+        )
 
     async def __aenter__(self) -> Self:
         """Open the pool of connections; nothing is connected yet."""
@@ -114,6 +122,7 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close every connection, also those in use."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
 
@@ -123,7 +132,7 @@ class Transport:
         **Raises** NotSent or CertificateRejected when no connection took it; ConfigurationError when closed.
         """
         session = self._session
-        if session is None or session.closed:
+        if session is None or self._closed:
             raise ConfigurationError(
                 "the client is closed: make calls inside its `async with`", endpoint=request.endpoint
             )
@@ -156,32 +165,41 @@ class Transport:
         raise kind(f"{name} was not sent: {why}", endpoint=name, correlation_id=request.correlation_id)
 
     async def _exchange(self, session: aiohttp.ClientSession, request: HttpRequest) -> HttpReply:
-        settings = self._settings
         async with session.request(
             request.method,
             URL(request.url, encoded=True),
-            headers={**request.headers, **{name: secret.reveal() for name, secret in request.secret_headers.items()}},
+            headers=_revealed(request),
             data=request.body,
             allow_redirects=False,
-            proxy=settings.proxy,
-            timeout=aiohttp.ClientTimeout(total=request.timeout_s, connect=settings.connect_timeout_s),
+            proxy=self._settings.proxy,
+            timeout=self._timeout(request.timeout_s),
         ) as response:
-            body = await _read(response.content, settings.max_reply_bytes)
+            content, limit = response.content, self._settings.max_reply_bytes
+            body = await content.readany()
+            if not content.at_eof():
+                body = await _read_on(content, body, limit)
+            elif len(body) > limit:
+                raise _TooLarge
             return HttpReply(response.status, response.headers, body)
+
+
+def _revealed(request: HttpRequest) -> Mapping[str, str]:
+    """Return the headers as they go to the wire; no frame that outlives the call keeps them in a variable."""
+    headers = dict(request.headers)
+    for name, secret in request.secret_headers.items():
+        headers[name] = secret.reveal()
+    return headers
 
 
 class _TooLarge(Exception):
     """The reply is larger than anybody should answer."""
 
 
-async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while size <= limit:
-        chunks.append(await content.readany())
-        size += len(chunks[-1])
-        if content.at_eof():
-            break
+async def _read_on(content: aiohttp.StreamReader, start: bytes, limit: int) -> bytes:
+    chunks, size = [start], len(start)
+    while size <= limit and (chunk := await content.readany()):
+        chunks.append(chunk)
+        size += len(chunk)
     if size > limit:
         raise _TooLarge
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)

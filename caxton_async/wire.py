@@ -34,8 +34,10 @@ T = TypeVar("T")
 
 # What a path may carry of a value: anything else would be decoded, normalised or cut off somewhere on its way.
 _PATH_VALUE = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~:@+ -]{1,128}")
-_SUCCESS_CODES: Final = frozenset({100, 314})
+_SUCCESS_CODES: Final[tuple[int, ...]] = (100, 314)
 _MODEL: Final = "$.Content.Model"
+_IN_ENVELOPE: Final = frozenset({"Content", "AuthorisedClientModel", "AuthorisedUserModel", "MainAccountHolderName"})
+_IN_CONTENT: Final = frozenset({"Model", "ExpectedResponses"})
 # Finds every code and status of a body, however its key is written, so that the usual answer needs no walk.
 _STATUSES = re.compile(rb'"apistatus(?:code)?"\s*:\s*("[^"\\]*"|[^\s,}\]]*)')
 _HARMLESS = frozenset({b"100", b"314", b'"isvalid"', b'"success"'})
@@ -138,7 +140,8 @@ def build_request(
     if (endpoint.sends is None) != (request is None) or (endpoint.sends and not isinstance(request, endpoint.sends)):
         wanted = endpoint.sends.__name__ if endpoint.sends else "no request"
         raise InvalidRequest(f"{name} takes {wanted}, not {type(request).__name__}", endpoint=name)
-    headers, secret_headers = route.headers, _headers_of_values(endpoint, request)
+    headers = route.headers
+    secret_headers = _headers_of_values(endpoint, request) if endpoint.headers else {}
     if endpoint.authorised:
         if caller.identity_number is not None:
             headers = {**headers, "IdentityNumber": caller.identity_number}
@@ -202,7 +205,8 @@ class _Reading:
     endpoint: Endpoint[Any, Any]
     reply: HttpReply
     correlation_id: str
-    secrets: tuple[Secret, ...]
+    request: object
+    secrets: Iterable[Secret]
 
     def unanswered(
         self, problem: str, *, path: str | None = None, status: ApiStatus | None = None
@@ -248,9 +252,14 @@ class _Reading:
         """Return text of the server's on one line, without any secret that it may echo."""
         if text is None:
             return None
-        for secret in self.secrets:
-            text = text.replace(secret.reveal(), "***")
+        for secret in (*self.secrets, *_secrets_of(self.request)):
+            text = text.replace(secret.reveal().removeprefix("Bearer "), "***")
         return " ".join(text.split())[:_MAX_DESCRIPTION] if len(text) > _MAX_DESCRIPTION or "\n" in text else text
+
+
+def _secrets_of(request: object) -> Iterator[Secret]:
+    names = () if request is None else codec.spellings(type(request))
+    return (value for name in names if isinstance(value := getattr(request, name), Secret))
 
 
 def _kind(http_status: int) -> type[ApiError]:
@@ -272,21 +281,21 @@ def read_reply(
     **Raises** ApiError or one of its kind for an answer that says no; OutcomeUnknown (UnreadableReply for a repeatable
     call) for a reply that is not whole, not an answer, or contradicts itself.
     """
-    reading = _Reading(endpoint, reply, correlation_id, tuple(secrets))
+    reading = _Reading(endpoint, reply, correlation_id, request, secrets)
     problem, raw = _open(reply)
     status = reply.status
     if problem is not None or not isinstance(raw, dict):
         if status >= 500 and endpoint.repeatable:
             raise reading.refused(ApiStatus(), "$")
         raise reading.unanswered(problem or "the reply is not a JSON object")
-    content = codec.member(raw, "Content")
-    model = codec.member(content, "Model") if isinstance(content, dict) else None
+    content = raw.get("Content")
+    model = content.get("Model") if isinstance(content, dict) else None
     if status >= 500 and endpoint.repeatable:
         raise reading.refused(_own_status(model)[1] or ApiStatus(), _MODEL)
     if not (200 <= status < 300 or 400 <= status < 500):
         raise reading.unanswered(f"the reply has HTTP status {status}")
     if isinstance(content, dict) and isinstance(model, (dict, list)):
-        return _read_envelope(reading, raw, content, request)
+        return _read_envelope(reading, raw, content)
     if status >= 400:
         raise _framework_refusal(reading, raw)
     if endpoint.body == "form":
@@ -304,9 +313,19 @@ def _open(reply: HttpReply) -> tuple[str | None, object]:
     if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
         return "the reply does not say how long it is, so it may be cut off", None
     try:
-        return None, codec.decode(reply.body)
+        raw = codec.decode(reply.body)
     except codec.Misfit as misfit:
         return f"the body of the reply (HTTP {reply.status}) {misfit.problem}", None
+    return None, raw if _is_spelled_as_documented(raw, reply.body) else codec.respelled(raw)
+
+
+def _is_spelled_as_documented(raw: object, body: bytes) -> bool:
+    """Tell whether the members of the envelope can be found as they are; True is certain, False is a suspicion."""
+    content = raw.get("Content") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(content, dict):
+        return False
+    in_place = _IN_ENVELOPE.issuperset(raw) and _IN_CONTENT.issuperset(content)
+    return in_place and body.count(b'"ApiStatus') == body.lower().count(b'"apistatus')
 
 
 def _framework_refusal(reading: _Reading, raw: Mapping[str, object]) -> Exception:
@@ -319,32 +338,31 @@ def _framework_refusal(reading: _Reading, raw: Mapping[str, object]) -> Exceptio
     return reading.unanswered(f"the reply (HTTP {reading.reply.status}) is not an answer of the API")
 
 
-def _read_envelope(
-    reading: _Reading, raw: Mapping[str, object], content: Mapping[str, object], request: object
-) -> Envelope[Any]:
-    model = codec.member(content, "Model")
-    expected = codec.member(content, "ExpectedResponses")
+def _read_envelope(reading: _Reading, raw: Mapping[str, object], content: Mapping[str, object]) -> Envelope[Any]:
+    model, expected = content["Model"], content.get("ExpectedResponses")
     names = tuple(name for name in expected if isinstance(name, str)) if isinstance(expected, list) else ()
     _check_statuses(reading, raw, model, names)
-    _check_echo(reading, model, request)
-    result = None
-    if reading.endpoint.returns is not None:
-        result = _structure(reading, model, _MODEL)
-    client, user = codec.member(raw, "AuthorisedClientModel"), codec.member(raw, "AuthorisedUserModel")
-    holder = codec.member(raw, "MainAccountHolderName")
+    endpoint = reading.endpoint
+    if endpoint.path_fields:
+        _check_echo(reading, model)
     return Envelope(
-        result,
+        None if endpoint.returns is None else _structure(reading, model, _MODEL),
         names,
-        codec.structure(client, AuthorisedClientModel) if isinstance(client, dict) else None,
-        codec.structure(user, AuthorisedUserModel) if isinstance(user, dict) else None,
-        holder if isinstance(holder, str) else None,
+        _optional(raw.get("AuthorisedClientModel"), AuthorisedClientModel),
+        _optional(raw.get("AuthorisedUserModel"), AuthorisedUserModel),
+        _optional(raw.get("MainAccountHolderName"), str),
     )
+
+
+def _optional(value: object, cls: type[T]) -> T | None:
+    """Return what stands around a result; it only describes, so a wrong one is None."""
+    return None if value is None else codec.structure(value, cast("type[T]", cls | None))
 
 
 def _structure(reading: _Reading, value: object, path: str) -> object:
     """Return the result that stands at the endpoint's place in the Model."""
     problem = "is missing"
-    for step in (reading.endpoint.at or "").split(".") if reading.endpoint.at else ():
+    for step in reading.endpoint.at_steps:
         path += f".{step}"
         value = codec.member(value, step) if isinstance(value, dict) else None
     if value is not None and reading.endpoint.returns is not None:
@@ -360,9 +378,14 @@ def _structure(reading: _Reading, value: object, path: str) -> object:
 
 def _check_statuses(reading: _Reading, raw: Mapping[str, object], model: object, expected: tuple[str, ...]) -> None:
     """Raise unless the Model says success and nothing in the whole answer contradicts it."""
+    harmless = _HARMLESS.issuperset(_STATUSES.findall(reading.reply.body.lower()))
+    if harmless and reading.reply.status < 300 and isinstance(model, dict):
+        # What nearly every answer is: no status in it says no, and the Model's own says yes.
+        said, accepted = ("ApiStatus", expected) if expected else ("ApiStatusCode", _SUCCESS_CODES)
+        if model.get(said) in accepted:
+            return
     path, own = _own_status(model)
-    suspicious = not _HARMLESS.issuperset(_STATUSES.findall(reading.reply.body.lower()))
-    found = list(_walk(raw, "$")) if suspicious else []
+    found = [] if harmless else list(_walk(raw, "$"))
     for place, status in found:
         if place.lower().startswith("$.authorised") and _is_failure(status, expected):
             raise reading.refused(status, place, NotAuthorised)
@@ -402,10 +425,10 @@ def _own_status(model: object) -> tuple[str, ApiStatus | None]:
 
 def _status(value: Mapping[str, object]) -> ApiStatus | None:
     """Return the triplet of an object, None where it has none; a member of the wrong type counts as unknown."""
-    code, name = codec.member(value, "ApiStatusCode"), codec.member(value, "ApiStatus")
+    code, name = value.get("ApiStatusCode"), value.get("ApiStatus")
     if code is None and name is None:
         return None
-    description = codec.member(value, "ApiStatusDescription")
+    description = value.get("ApiStatusDescription")
     return ApiStatus(
         code if type(code) is int else None,
         name if isinstance(name, str) else None,
@@ -436,11 +459,12 @@ def _is_failure(status: ApiStatus, expected: tuple[str, ...]) -> bool:
     return not (status.api_status_code in _SUCCESS_CODES or status.api_status in expected)
 
 
-def _check_echo(reading: _Reading, model: object, request: object) -> None:
+def _check_echo(reading: _Reading, model: object) -> None:
     """Raise when the answer names another thing than the path of the request did: it is not the answer to it."""
+    request = reading.request
     if not isinstance(model, dict) or request is None:
         return
-    names = codec.spellings(type(request)) if reading.endpoint.path_fields else {}
+    names = codec.spellings(type(request))
     for attribute in reading.endpoint.path_fields:
         echoed = codec.member(model, names[attribute])
         if (
