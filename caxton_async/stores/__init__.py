@@ -1,0 +1,1 @@
+"""Where processes share access tokens: one module for each kind of store."""
