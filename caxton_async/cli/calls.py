@@ -1,0 +1,209 @@
+"""`caxton endpoints` and `caxton call`: what can be called, and one call."""
+
+import asyncio
+import difflib
+import json as json_text
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from attrs import fields, fields_dict, has
+from cyclopts import Parameter
+
+from caxton_async.batch.columns import Misfit, Slot, slots_of
+from caxton_async.bulk import fold
+from caxton_async.cli.connect import act, check_production, connect, read_environment
+from caxton_async.cli.outcome import ExitCode, Failure, run_async
+from caxton_async.cli.output import plain, private_file, show_json, show_table, tell
+from caxton_async.cli.output import show as show_record
+from caxton_async.codec import spellings
+from caxton_async.config import Configuration, Event
+from caxton_async.endpoints import CATALOGUE, Endpoint
+from caxton_async.errors import InvalidRequest
+from caxton_async.secret import Secret
+
+
+def endpoints(*, json: bool = False) -> None:
+    """List the calls of the API, with the fields that each takes.
+
+    Args:
+        json: Print a JSON list of {name, method, path, repeatable, documented, fields}.
+    """
+    if json:
+        show_json([_describe(endpoint) for endpoint in CATALOGUE.values()])
+        return
+    rows = []
+    for endpoint in CATALOGUE.values():
+        names = (slot.name if slot.required else f"[{slot.name}]" for slot in slots_of(endpoint.sends))
+        notes = [
+            text
+            for text, applies in (("repeatable", endpoint.repeatable), ("path assumed", not endpoint.documented))
+            if applies
+        ]
+        rows.append((endpoint.name, endpoint.method, endpoint.path, " ".join(names), ", ".join(notes)))
+    show_table(("name", "method", "path", "fields", ""), rows)
+
+
+def _describe(endpoint: Endpoint[Any, Any]) -> dict[str, object]:
+    return {
+        "name": endpoint.name,
+        "method": endpoint.method,
+        "path": endpoint.path,
+        "repeatable": endpoint.repeatable,
+        "documented": endpoint.documented,
+        "fields": [] if endpoint.sends is None else list(fields_dict(endpoint.sends)),
+    }
+
+
+def call(
+    name: Annotated[str, Parameter(help="The name of a call, as `caxton endpoints` lists it.")],
+    *arguments: Annotated[str, Parameter(help="Its fields as KEY=VALUE.")],
+    out: Path | None = None,
+    show: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Make one call of the API.
+
+    A value KEY=@FILE is read from that file, and KEY=env:VARIABLE from the environment; a secret has to come from one
+    of the two.
+
+    Args:
+        out: Write a result that holds a secret to this new file, which only you can read.
+        show: Print a result that holds a secret in clear.
+        yes: Carry out, in production, a call that must not be repeated.
+        json: Print the result as JSON.
+    """
+    endpoint = find_endpoint(name)
+    request = build_request(endpoint, arguments)
+    configuration = read_environment()
+    check_production(configuration, endpoint, yes=yes)
+    secret = holds_secret(endpoint.returns)
+    if secret and not show and out is None:
+        raise Failure(f"the result of {name} holds a secret: add --out FILE to keep it, or --show to see it")
+    with ExitStack() as files:
+        file = files.enter_context(private_file(out)) if out else None
+        result = run_async(_call(configuration, endpoint, request))
+        if file is not None:
+            os.write(file, json_text.dumps(plain(result, reveal=True)).encode())
+    if out is not None:
+        tell(f"the result is in {out}")
+    _print(plain(result, reveal=show), as_json=json)
+
+
+def _print(data: object, *, as_json: bool) -> None:
+    if as_json:
+        show_json(data)
+    elif data is None:
+        tell("accepted")
+    else:
+        show_record(data)
+
+
+async def _call(configuration: Configuration, endpoint: Endpoint[Any, Any], request: object) -> object:
+    unknown: list[str] = []
+
+    def watch(event: Event) -> None:
+        if event.kind == "outcome_unknown":
+            unknown.append(event.endpoint)
+
+    async with connect(configuration, on_event=watch) as client:
+        try:
+            return await act(client, configuration).call(endpoint, request)
+        except asyncio.CancelledError:
+            if not unknown:
+                raise
+    raise Failure(
+        f"interrupted while {endpoint.name} was in flight: whether it was carried out is unknown; "
+        "find out before doing it again",
+        ExitCode.UNKNOWN,
+    )
+
+
+def find_endpoint(name: str) -> Endpoint[Any, Any]:
+    """Return the call of this name.
+
+    **Raises** InvalidRequest, naming the nearest, when there is none.
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    near = difflib.get_close_matches(name, CATALOGUE, 1)
+    raise InvalidRequest(
+        f"there is no call {name!r}: " + (f"did you mean {near[0]}?" if near else "caxton endpoints lists them")
+    )
+
+
+def holds_secret(returns: object) -> bool:
+    """Tell whether a result of this type has a secret in it."""
+    if isinstance(returns, type) and has(returns):
+        return any(attribute.type is Secret for attribute in fields(returns))
+    return any(holds_secret(argument) for argument in get_args(returns))
+
+
+# --- text to request ---
+
+
+def build_request(endpoint: Endpoint[Any, Any], arguments: tuple[str, ...]) -> object:
+    """Return the request that `KEY=VALUE` arguments describe.
+
+    **Raises** InvalidRequest that says all that is wrong with them.
+    """
+    cls = endpoint.sends
+    slots = slots_of(cls)
+    wire = spellings(cls) if cls else {}
+    known = {fold(name): slot for slot in slots for name in (slot.name, wire[slot.name])}
+    given: dict[str, object] = {}
+    problems: list[str] = []
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        slot = known.get(fold(key))
+        if not equals:
+            problems.append("a field without a value: write KEY=VALUE")
+        elif slot is None:
+            near = difflib.get_close_matches(fold(key), known, 1)
+            hint = f"did you mean {known[near[0]].name}?" if near else f"it takes {_names(slots)}"
+            problems.append(f"{key} is not a field of {endpoint.name}: {hint}")
+        elif slot.argument in given:
+            problems.append(f"{slot.name} is given twice")
+        else:
+            try:
+                given[slot.argument] = _read(slot, text)
+            except Misfit as error:
+                given[slot.argument] = None
+                problems.append(f"{slot.name}: {error}")
+    missing = [slot.name for slot in slots if slot.required and slot.argument not in given]
+    if missing:
+        problems.append(f"missing: {', '.join(missing)}")
+    if problems:
+        raise InvalidRequest(f"{endpoint.name} cannot be called: {'; '.join(problems)}")
+    return cls(**given) if cls else None
+
+
+def _names(slots: tuple[Slot, ...]) -> str:
+    return ", ".join(slot.name for slot in slots) or "none"
+
+
+def _read(slot: Slot, text: str) -> object:
+    if text.startswith("@"):
+        text = _read_file(Path(text[1:]))
+    elif text.startswith("env:"):
+        variable = text.removeprefix("env:")
+        if variable not in os.environ:
+            raise Misfit(f"the environment has no {variable}")
+        text = os.environ[variable]
+    elif slot.is_secret:
+        raise Misfit(f"a secret is not typed in clear: write {slot.name}=@FILE or {slot.name}=env:VARIABLE")
+    return slot.read(text)
+
+
+def _read_file(path: Path) -> str:
+    problem = "it is not UTF-8 text"
+    try:
+        # As it stands but for the line break that editors add.
+        return path.read_bytes().decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        pass
+    except OSError as error:
+        problem = str(error.strerror)
+    raise Misfit(f"the file {path} cannot be read ({problem})")

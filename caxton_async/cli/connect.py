@@ -1,0 +1,115 @@
+"""From the environment to an open client: what every command that makes calls has in common."""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
+
+from caxton_async.cli.outcome import Failure
+from caxton_async.cli.output import tell
+from caxton_async.config import Configuration, Event, from_env
+from caxton_async.endpoints import Endpoint
+from caxton_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from caxton_async.client import CaxtonClient
+
+# A password that ends sooner is warned of.
+_SOON: Final = dt.timedelta(days=7)
+
+
+def read_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
+    """Read the variables of whatever may have to log in.
+
+    **Raises** ConfigurationError that names all that are missing or wrong.
+    """
+    try:
+        return from_env(environ)
+    except ConfigurationError as error:
+        problem = str(error)
+    if not environ.get("CAXTON_PASSWORD") and not environ.get("CAXTON_PASSWORD_FILE"):
+        problem += "; CAXTON_PASSWORD (or CAXTON_PASSWORD_FILE) is missing"
+    raise ConfigurationError(problem)
+
+
+def state_folder() -> Path:
+    """Return the folder, made if need be, in which tokens are kept; `CAXTON_STATE_DIR` names another one.
+
+    **Raises** ConfigurationError when it cannot be made.
+    """
+    from platformdirs import user_state_path
+
+    folder = Path(os.environ.get("CAXTON_STATE_DIR") or user_state_path("caxton", appauthor=False))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = error.strerror
+    else:
+        return folder
+    raise ConfigurationError(f"the folder {folder} cannot be made ({problem}): set CAXTON_STATE_DIR to another one")
+
+
+def connect(configuration: Configuration, *, on_event: Callable[[Event], None] | None = None) -> "CaxtonClient":
+    """Return a client, to be opened, that shares its token with every command of this user on this host."""
+    from caxton_async.client import CaxtonClient
+    from caxton_async.stores.sqlite import SqliteTokenStore
+
+    _warn_of_end(configuration)
+    settings = evolve(configuration.settings, on_event=on_event)
+    client = CaxtonClient(
+        configuration.credentials, settings, token_store=SqliteTokenStore(state_folder() / "tokens.sqlite")
+    )
+    return client
+
+
+def act(client: "CaxtonClient", configuration: Configuration) -> "CaxtonClient":
+    """Return the view that acts for the account and the user that the environment names, if any."""
+    if configuration.identity_number is not None:
+        client = client.for_account(configuration.identity_number)
+    if configuration.user_token is not None:
+        client = client.for_user(configuration.user_token)
+    return client
+
+
+def check_production(configuration: Configuration, endpoint: Endpoint[object, object], *, yes: bool) -> None:
+    """Check that real money moves only when `--yes` was given.
+
+    **Raises** Failure when it was not.
+    """
+    if configuration.settings.is_production and not endpoint.repeatable and not yes:
+        raise Failure(
+            f"{endpoint.name} would be carried out for real at {configuration.settings.origin}: add --yes if you mean it"
+        )
+
+
+# --- when the password ends ---
+
+
+def _end_file(configuration: Configuration) -> Path:
+    import hashlib
+
+    names = (configuration.settings.origin, configuration.credentials.username, configuration.credentials.client_name)
+    return state_folder() / f"password-end-{hashlib.sha256(repr(names).encode()).hexdigest()[:32]}"
+
+
+def note_password_end(configuration: Configuration, end: dt.datetime | None) -> None:
+    """Remember when a password that was generated ends; None forgets it."""
+    file = _end_file(configuration)
+    if end is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_text(end.isoformat(), encoding="ascii")
+
+
+def _warn_of_end(configuration: Configuration) -> None:
+    try:
+        end = dt.datetime.fromisoformat(_end_file(configuration).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    left = end - dt.datetime.now(dt.UTC)
+    if left < _SOON:
+        when = f"ends on {end:%Y-%m-%d}, in {left.days} days" if left > dt.timedelta() else f"ended on {end:%Y-%m-%d}"
+        tell(f"warning: the password {when}: make a new one with caxton auth reset and caxton auth password")

@@ -1,0 +1,58 @@
+"""`caxton emulator`: the API on loopback, until it is stopped."""
+
+import asyncio
+import shlex
+import signal
+from pathlib import Path
+
+from caxton_async.cli.outcome import Failure
+from caxton_async.cli.output import show_json, tell
+
+# How many requests and moves are remembered; the counts and sums are complete whatever happens.
+_HISTORY = 100_000
+
+
+def emulator(*, port: int = 0, seed: int = 0, faults: Path | None = None, json: bool = False) -> None:
+    """Serve the API on this machine, with accounts, money and faults that are not real, until Ctrl-C.
+
+    What a client has to be told is printed as shell commands; `caxton auth password` then makes a password.
+
+    Args:
+        port: Where to listen; 0 takes one that is free.
+        seed: Decides every id, password and token.
+        faults: A JSON list of faults, each such as {"kind": "reset_after_work", "endpoint": "move_funds", "every": 9}.
+        json: Print one JSON object in place of the shell commands.
+    """
+    problem = ""
+    try:
+        asyncio.run(_serve(port, seed, faults, as_json=json))
+    except ValueError as error:
+        problem = f"the faults cannot be used: {error}"
+    except OSError as error:
+        problem = f"the emulator cannot start: {error.strerror}" + (f" (port {port})" if port else "")
+    if problem:
+        raise Failure(problem)
+
+
+async def _serve(port: int, seed: int, faults: Path | None, *, as_json: bool) -> None:
+    from caxton_async.emulator import Emulator, read_faults
+
+    loaded = read_faults(faults) if faults else ()
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with Emulator(seed=seed, port=port, faults=loaded, history=_HISTORY) as served:
+        variables = {
+            "CAXTON_BASE_URL": served.base_url,
+            "CAXTON_USERNAME": served.credentials.username,
+            "CAXTON_CLIENT_NAME": served.credentials.client_name,
+        } | {f"CAXTON_PATH_{name.upper()}": path for name, path in served.settings.paths.items()}
+        tell(f"The Caxton API is emulated at {served.base_url} until Ctrl-C.  In another terminal:")
+        if as_json:
+            show_json(variables)
+        else:
+            print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()), flush=True)
+        tell("Then make a password: caxton auth password --out FILE && export CAXTON_PASSWORD_FILE=FILE")
+        await stopped.wait()
+    tell("stopped")

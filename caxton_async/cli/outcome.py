@@ -1,0 +1,93 @@
+"""Exit codes, and the one place where an error becomes a sentence."""
+
+import asyncio
+import enum
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from cyclopts import App, CycloptsError
+
+from caxton_async.cli.output import tell
+from caxton_async.errors import (
+    AuthenticationFailed,
+    CaxtonError,
+    ConfigurationError,
+    InvalidRequest,
+    NotAuthorised,
+    OutcomeUnknown,
+)
+
+Result = TypeVar("Result")
+
+
+class ExitCode(enum.IntEnum):
+    """What a command's exit code means; of several that apply the unknown outweighs the others."""
+
+    ACCEPTED = 0
+    REJECTED = 1
+    USAGE = 2
+    AUTHENTICATION = 3
+    UNKNOWN = 4
+    LEFT = 5
+
+
+_CODES: tuple[tuple[type[CaxtonError], ExitCode], ...] = (
+    (OutcomeUnknown, ExitCode.UNKNOWN),
+    (AuthenticationFailed, ExitCode.AUTHENTICATION),
+    (NotAuthorised, ExitCode.AUTHENTICATION),
+    (ConfigurationError, ExitCode.USAGE),
+    (InvalidRequest, ExitCode.USAGE),
+)
+
+
+class Failure(CaxtonError):
+    """A command cannot go on; `code` is its exit code."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def code_of(error: CaxtonError) -> ExitCode:
+    """Return the exit code of an error: 5 says that nothing was done, or that doing it again is safe."""
+    if isinstance(error, Failure):
+        return error.code
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return ExitCode.LEFT if error.safe_to_retry else ExitCode.REJECTED
+
+
+def run(app: App, arguments: Sequence[str]) -> int:
+    """Run a command line; an error is one sentence on stderr."""
+    warnings.showwarning = lambda message, *_args, **_kwargs: tell(f"warning: {message}")
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        tell(f"caxton: {' '.join(str(error).split())}  See: caxton --help")
+        return ExitCode.USAGE
+    except CaxtonError as error:
+        tell(f"caxton: {error}")
+        return code_of(error)
+    except KeyboardInterrupt:
+        tell("caxton: interrupted")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read stdout has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return int(code or ExitCode.ACCEPTED)
+
+
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work` in an event loop in which SIGTERM does what Ctrl-C does."""
+
+    async def supervised() -> Result:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+        return await work
+
+    return asyncio.run(supervised())
