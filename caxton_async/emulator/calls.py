@@ -192,8 +192,7 @@ def create_pot(call: Call) -> Document:
 
 
 def _short_balance(call: Call, code: str) -> Document:
-    held = call.ledger.balance(call.account, code)
-    return {"Balance": held, "CcyCode": code, "BaseCcyCode": code.rpartition("-")[2]}
+    return {"Balance": call.ledger.balance(call.account, code), "CcyCode": code, "BaseCcyCode": code[-3:]}
 
 
 def _balance(call: Call, code: str) -> Document:

@@ -16,8 +16,8 @@ import attrs
 from caxton_async.emulator.accounts import Account, Password, Token, User
 from caxton_async.emulator.refusals import Refused
 
-VALID = {"ApiStatusCode": 100, "ApiStatus": "IsValid", "ApiStatusDescription": "Valid Operation"}
-APPLIED = {
+VALID: dict[str, object] = {"ApiStatusCode": 100, "ApiStatus": "IsValid", "ApiStatusDescription": "Valid Operation"}
+APPLIED: dict[str, object] = {
     "ApiStatusCode": 314,
     "ApiStatus": "Success",
     "ApiStatusDescription": "The application has been successful.",

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from caxton_async.emulator.kinds import KINDS, LISTEN, PARAMETERS, UNTIL_RELEASED, Fault
 
@@ -163,4 +164,5 @@ def _read_fault(entry: object) -> Fault:
     if "kind" not in entry:
         raise ValueError("kind is missing")
     raw = entry.get("raw")
-    return Fault(**(entry | {"raw": raw.encode()} if isinstance(raw, str) else entry))
+    values: dict[str, Any] = entry | {"raw": raw.encode()} if isinstance(raw, str) else entry
+    return Fault(**values)
