@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from caxton_async.batch import database, schema
-from caxton_async.batch.journal import Journal, check_not_run_before, default_path
+from caxton_async.batch.journal import Journal
+from caxton_async.batch.reader import check_not_run_before, default_path
 from caxton_async.batch.states import (
     SENDABLE,
     STATES,

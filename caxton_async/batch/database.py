@@ -64,7 +64,7 @@ class Reading:
         """
         problem = self._find_problem()
         facts = {} if problem else dict(self.ask(schema.FACTS))
-        whole = {"endpoint", "origin", "mark"} <= facts.keys()
+        whole = {"endpoint", "origin", "mark", "salt"} <= facts.keys()
         if whole and "total" in facts:
             whole = self.ask(schema.SIZE) == [(int(facts["total"]),) * 2]
         if problem or not whole:

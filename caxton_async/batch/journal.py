@@ -13,6 +13,7 @@ What belongs here: the life of a journal, and every change to it.  What does not
 
 import asyncio
 import hashlib
+import secrets
 import time
 import weakref
 from collections import Counter
@@ -24,7 +25,7 @@ from typing import Any, Self
 from attrs import evolve, frozen
 
 from caxton_async.batch import custody, database, schema
-from caxton_async.batch.reader import CHUNK, JournalReader, as_unknown
+from caxton_async.batch.reader import CHUNK, JournalReader, as_unknown, read_journal
 from caxton_async.batch.states import (
     DuplicateReference,
     JournalFailed,
@@ -36,7 +37,6 @@ from caxton_async.batch.states import (
 from caxton_async.batch.writer import Commit, GroupWriter, Write
 from caxton_async.errors import InvalidRequest
 
-SUFFIX = ".caxton-journal"
 _STATES = {state.value: state for state in RowState}
 
 
@@ -92,7 +92,7 @@ class Journal(JournalReader):
         **Raises** JournalRefused when the file exists or cannot be made.
         """
         path = Path(path)
-        facts = {"endpoint": endpoint, "origin": origin, "mark": database.PLANNING}
+        facts = {"endpoint": endpoint, "origin": origin, "mark": database.PLANNING, "salt": secrets.token_hex(16)}
         if digest is not None:
             facts["digest"] = digest
         facts |= {f"detail.{name}": value for name, value in (details or {}).items()}
@@ -128,25 +128,7 @@ class Journal(JournalReader):
             raise
         return journal
 
-    @staticmethod
-    def read(path: Path | str) -> JournalReader:
-        """Open a journal to look at it, also while another process runs it.
-
-        **Raises** JournalRefused when it is missing, damaged, or readable by others.
-        """
-        path = Path(path)
-        custody.check_private(path)
-        in_use = custody.is_locked(path)
-        if not in_use:
-            database.check_log(path)
-        # With no log everything is in the main file, and a plain opening would leave an empty log behind.
-        folded = not in_use and not custody.beside(path, "-wal").exists()
-        reading = database.Reading(path, folded=folded)
-        try:
-            return JournalReader(path, reading, died=not in_use)
-        except BaseException:
-            reading.close()
-            raise
+    read = staticmethod(read_journal)
 
     def _adopt(self, digest: str | None) -> None:
         if self.total is None:
@@ -279,28 +261,3 @@ def _close_both(writing: database.Writing, reading: database.Reading) -> None:
 
 def _moving(moves: Iterable[Move]) -> Write:
     return Write(schema.MOVE, [schema.move_values(move) for move in moves])
-
-
-def default_path(source: Path, endpoint: str) -> Path:
-    """Return where the journal of an input file stands unless told otherwise: beside it."""
-    return source.with_name(f"{source.name}.{endpoint}{SUFFIX}")
-
-
-def check_not_run_before(source: Path, *, endpoint: str, origin: str, digest: str) -> None:
-    """Check that no journal beside the input is of the same batch.
-
-    **Raises** JournalRefused, naming `resume`, when there is one, or one that cannot be read and so not be ruled out.
-    """
-    for path in sorted(source.absolute().parent.glob(f"*{SUFFIX}")):
-        if path.name == default_path(source, endpoint).name:
-            raise JournalRefused(f"this batch was begun before: caxton resume {path}")
-        try:
-            with Journal.read(path) as found:
-                same = (found.endpoint, found.origin, found.digest) == (endpoint, origin, digest)
-        except JournalRefused as error:
-            problem = str(error)
-        else:
-            if not same:
-                continue
-            problem = "it holds the same input"
-        raise JournalRefused(f"{path} may be the journal of this batch ({problem}): resume it, or move it away")

@@ -10,11 +10,12 @@ from typing import Self
 
 from attrs import evolve
 
-from caxton_async.batch import schema
-from caxton_async.batch.database import Reading
+from caxton_async.batch import custody, schema
+from caxton_async.batch.database import Reading, check_log
 from caxton_async.batch.states import JournalRefused, JournalRow, RowState
 from caxton_async.errors import Sent
 
+SUFFIX = ".caxton-journal"
 # Rows that are read at once: a read that goes on for long would keep the log from being folded in.
 CHUNK = 500
 
@@ -45,6 +46,11 @@ class JournalReader:
     def digest(self) -> str | None:
         """The digest of the input, None until it is known."""
         return self._facts.get("digest")
+
+    @property
+    def salt(self) -> bytes:
+        """What the digests of this journal's rows are made with, so that they tell nothing of another's."""
+        return bytes.fromhex(self._facts["salt"])
 
     @property
     def total(self) -> int | None:
@@ -106,3 +112,48 @@ def as_unknown(row: JournalRow) -> JournalRow:
     """Return what a row is that was found `sending` when nobody was running the batch."""
     error = "the run ended while this was being sent"
     return evolve(row, status=evolve(row.status, state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=error))
+
+
+def read_journal(path: Path | str) -> JournalReader:
+    """Open a journal to look at it, also while another process runs it.
+
+    **Raises** JournalRefused when it is missing, damaged, or readable by others.
+    """
+    path = Path(path)
+    custody.check_private(path)
+    in_use = custody.is_locked(path)
+    if not in_use:
+        check_log(path)
+    # With no log everything is in the main file, and a plain opening would leave an empty log behind.
+    folded = not in_use and not custody.beside(path, "-wal").exists()
+    reading = Reading(path, folded=folded)
+    try:
+        return JournalReader(path, reading, died=not in_use)
+    except BaseException:
+        reading.close()
+        raise
+
+
+def default_path(source: Path, endpoint: str) -> Path:
+    """Return where the journal of an input file stands unless told otherwise: beside it."""
+    return source.with_name(f"{source.name}.{endpoint}{SUFFIX}")
+
+
+def check_not_run_before(source: Path, *, endpoint: str, origin: str, digest: str) -> None:
+    """Check that no journal beside the input is of the same batch.
+
+    **Raises** JournalRefused, naming `resume`, when there is one, or one that cannot be read and so not be ruled out.
+    """
+    for path in sorted(source.absolute().parent.glob(f"*{SUFFIX}")):
+        if path.name == default_path(source, endpoint).name:
+            raise JournalRefused(f"this batch was begun before: caxton resume {path}")
+        try:
+            with read_journal(path) as found:
+                same = (found.endpoint, found.origin, found.digest) == (endpoint, origin, digest)
+        except JournalRefused as error:
+            problem = str(error)
+        else:
+            if not same:
+                continue
+            problem = "it holds the same input"
+        raise JournalRefused(f"{path} may be the journal of this batch ({problem}): resume it, or move it away")
