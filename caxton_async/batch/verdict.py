@@ -15,6 +15,7 @@ from caxton_async.errors import (
     NotAuthorised,
     RateLimited,
     Sent,
+    ServerFailed,
 )
 
 _MAX_ERROR = 300  # characters of an error that are kept
@@ -45,7 +46,7 @@ def judge(error: CaxtonError, *, repeatable: bool) -> Verdict:
         return Verdict(RowState.NOT_SENT if came_first else RowState.REJECTED, pauses=True)
     if error.safe_to_retry and (repeatable or error.sent is Sent.NO or isinstance(error, RateLimited)):
         return Verdict(RowState.NOT_SENT, again=True)
-    if isinstance(error, ApiError | InvalidRequest):
+    if isinstance(error, ApiError | InvalidRequest) and not isinstance(error, ServerFailed):
         return Verdict(RowState.REJECTED)
     if error.sent is Sent.NO:
         return Verdict(RowState.NOT_SENT, pauses=True)
