@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar, Union, get_args, get_origin
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from attrs import fields, has
+from attrs import NOTHING, fields, has
 from cattrs import ClassValidationError, Converter, override
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
@@ -116,19 +117,34 @@ def structure(value: object, cls: type[T]) -> T:
     **Raises** Misfit, with the path below `value`, when it does not fit.
     """
     try:
-        wanted: Any = cls
-        result: T = _quick_hook(wanted)(value, cls)
-        return result
-    except Exception:  # noqa: BLE001, S110  # a class of the user's may raise anything; what it was is found out below
-        pass
-    try:
-        _detailed.structure(value, cls)
-    except Exception as error:  # noqa: BLE001  # as above
+        return _careful.structure(value, cls)
+    except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
         misfit = _locate(error)
-    else:
-        misfit = Misfit("is not as expected")
     # Raised here, since the errors above hold values.
     raise misfit
+
+
+def structure_plain(value: object, cls: type[T]) -> T | None:
+    """Return what `is_plain` has found to be right as a `cls`; None where it needs a careful reading after all."""
+    wanted: Any = cls
+    try:
+        result: T = _plain_hook(wanted)(value, cls)
+    except Exception:  # noqa: BLE001  # as in `structure`, which finds out what it was
+        return None
+    return result
+
+
+def is_plain(answer: object, returns: Any, steps: tuple[str, ...]) -> bool:
+    """Tell, in one pass of the JSON library, whether an answer is just as documented and all its statuses say yes.
+
+    `returns` is the class of the result, and `steps` lead from the Model to it.  Every member is known, spelled as
+    documented and of the right type.  What is not plain may still be right: it needs a careful reading.
+    """
+    try:
+        msgspec.convert(answer, _plain_answer(returns, steps))
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _locate(error: Exception) -> Misfit:
@@ -151,14 +167,14 @@ def _of(wanted: type, name: str) -> Hook:
 
 
 def _decimal(value: Any, _: Any) -> Decimal:
-    if type(value) is str and value.strip() == value and "_" not in value:
-        with contextlib.suppress(ArithmeticError):
-            value = Decimal(value)
     if type(value) is int:
         value = Decimal(value)
+    elif type(value) is str and value.strip() == value and "_" not in value:
+        with contextlib.suppress(ArithmeticError):
+            value = Decimal(value)
     if type(value) is not Decimal or not value.is_finite():
         raise Misfit("is not a decimal number")
-    if abs(value.adjusted()) > _MAX_DIGITS:
+    if not -_MAX_DIGITS < value.adjusted() < _MAX_DIGITS:
         raise Misfit("is a number out of all proportion")
     return value
 
@@ -232,6 +248,15 @@ def _optional_factory(cls: Any, converter: Converter) -> Hook:
     return read
 
 
+def _is_sequence(cls: Any) -> bool:
+    arguments = get_args(cls)
+    return get_origin(cls) is list or (get_origin(cls) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis)
+
+
+def _is_enum(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Enum)
+
+
 def _enum_factory(cls: Any, _: Converter) -> Hook:
     known = {value.value: value for value in cls}
 
@@ -258,9 +283,7 @@ def _sequence_factory(cls: Any, converter: Converter) -> Hook:
     def read(value: Any, _: Any) -> Any:
         if type(value) is not list:
             raise Misfit("is not a list")
-        if converter.detailed_validation:
-            return container([locating(item, index) for index, item in enumerate(value)])
-        return container([inner(item, item_type) for item in value])
+        return container([locating(item, index) for index, item in enumerate(value)])
 
     return read
 
@@ -276,63 +299,110 @@ class _AsItIs:
 
 
 def _class_factory(cls: Any, converter: Converter) -> Hook:
-    names, hooks = spellings(cls), _FIELD_HOOKS.get(cls, {})
-    strict = _generated(cls, converter, names, hooks)
+    names = spellings(cls)
+    generated = _generated(cls, converter, _FIELD_HOOKS.get(cls, {}))
     exact = frozenset(names.values()) | _TRIPLET
     folded = {wire.lower(): wire for wire in names.values()}
-    # Text, integers and truth values are checked all at once, in C; a value that fails there is read member by member.
-    types = {a.name: a.type for a in fields(cls) if a.type in _PLAIN and a.name not in hooks}
-    plain = msgspec.defstruct(
-        cls.__name__,
-        [(name, kind, None) if _optional_of(kind) else (name, kind) for name, kind in types.items()],
-        rename={name: names[name] for name in types},
-        kw_only=True,
-    )
-    quick = _generated(cls, converter, names, {**hooks, **dict.fromkeys(types, _AsItIs())})
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
             raise Misfit("is not an object")
-        # The guides slip in the case of letters; what is spelled as documented skips the folding.
+        # The guides slip in the case of letters.
         if not exact.issuperset(value):
             value = {folded.get(key.lower(), key): item for key, item in value.items()}
-        if not converter.detailed_validation:
-            try:
-                msgspec.convert(value, plain)
-            except msgspec.ValidationError:
-                pass
-            else:
-                return quick(value, cls)
-        return strict(value, cls)
+        return generated(value, cls)
 
     return read
 
 
-def _generated(cls: Any, converter: Converter, names: Mapping[str, str], hooks: Mapping[str, Hook]) -> Hook:
-    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
+def _plain_class_factory(cls: Any, converter: Converter) -> Hook:
+    """Return cattrs' own code for a class whose text, integers and truth values have been checked."""
+    checked = {a.name: _AsItIs() for a in fields(cls) if (_optional_of(a.type) or a.type) in _IN_JSON}
+    return _generated(cls, converter, {**checked, **_FIELD_HOOKS.get(cls, {})})
+
+
+def _generated(cls: Any, converter: Converter, hooks: Mapping[str, Hook]) -> Hook:
+    overrides: dict[str, Any] = {n: override(rename=w, struct_hook=hooks.get(n)) for n, w in spellings(cls).items()}
     detailed = converter.detailed_validation
     return make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=detailed, **overrides)
 
 
-_PLAIN = frozenset({str, int, bool, str | None, int | None, bool | None})
+def _plain_sequence_factory(cls: Any, converter: Converter) -> Hook:
+    item_type = get_args(cls)[0]
+    container: Callable[[Any], Any] = tuple if get_origin(cls) is tuple else list
+    inner = converter.get_structure_hook(item_type)
+    return lambda value, _: container([inner(item, item_type) for item in value])
+
+
 _FIELD_HOOKS: Mapping[type, Mapping[str, Hook]] = {
     m.AccessToken: {"expires_in": _life},
     m.BulkUpload: {"column_format": _columns},
 }
 
 
-def _is_sequence(cls: Any) -> bool:
-    arguments = get_args(cls)
-    return get_origin(cls) is list or (get_origin(cls) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis)
+_IN_JSON = frozenset({str, int, bool})
+
+# The statuses that say yes.  Source: Caxton developer guide, envelope.
+_YES: Mapping[str, Any] = {
+    "ApiStatusCode": Literal[100, 314] | None,
+    "ApiStatus": Literal["IsValid", "Success"] | None,
+    "ApiStatusDescription": str | None,
+}
 
 
-def _strict_converter(*, detailed: bool) -> Converter:
-    converter = Converter(detailed_validation=detailed)
-    converter.register_structure_hook_factory(has, _class_factory)
-    converter.register_structure_hook_factory(_is_sequence, _sequence_factory)
-    converter.register_structure_hook_factory(
-        lambda cls: isinstance(cls, type) and issubclass(cls, Enum), _enum_factory
+def _plain_object(needed: Mapping[str, Any], optional: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Return what an object with these members, and a triplet that says yes, is checked against."""
+    members: list[tuple[Any, ...]] = list(needed.items())
+    members += [(name, kind, None) for name, kind in {**optional, **_YES}.items()]
+    return msgspec.defstruct(
+        "Plain",
+        [(f"m{number}", *member[1:]) for number, member in enumerate(members)],
+        rename={f"m{number}": member[0] for number, member in enumerate(members)},
+        forbid_unknown_fields=True,
+        kw_only=True,
     )
+
+
+@lru_cache(maxsize=1024)
+def _plain_class(cls: Any) -> Any:
+    names, hooks = spellings(cls), _FIELD_HOOKS.get(cls, {})
+    kinds = {a: Any if a.name in hooks else _plain_type(a.type) for a in fields(cls)}
+    return _plain_object(
+        {names[a.name]: kind for a, kind in kinds.items() if a.default is NOTHING},
+        {names[a.name]: kind for a, kind in kinds.items() if a.default is not NOTHING},
+    )
+
+
+def _plain_type(cls: Any) -> Any:
+    """Return what the JSON library checks a value against before it becomes a `cls`; Any leaves it to the hook."""
+    if cls in _IN_JSON:
+        return cls
+    if (wanted := _optional_of(cls)) is not None:
+        return _plain_type(wanted) | None if _plain_type(wanted) is not Any else Any
+    if _is_sequence(cls):
+        return list[_plain_type(get_args(cls)[0])]  # type: ignore[misc]  # a type made at run time
+    return _plain_class(cls) if has(cls) else Any
+
+
+@lru_cache(maxsize=1024)
+def _plain_answer(returns: Any, steps: tuple[str, ...]) -> Any:
+    model = _plain_object({}) if returns is None else _plain_type(returns)
+    for step in reversed(steps):
+        model = _plain_object({step: model})
+    content = _plain_object({"Model": model}, {"ExpectedResponses": list[str]})
+    around = {
+        "AuthorisedClientModel": _plain_class(m.AuthorisedClientModel),
+        "AuthorisedUserModel": _plain_class(m.AuthorisedUserModel),
+        "MainAccountHolderName": str | None,
+    }
+    return _plain_object({"Content": content}, around)
+
+
+def _converter(*, plain: bool) -> Converter:
+    converter = Converter(detailed_validation=not plain)
+    converter.register_structure_hook_factory(has, _plain_class_factory if plain else _class_factory)
+    converter.register_structure_hook_factory(_is_sequence, _plain_sequence_factory if plain else _sequence_factory)
+    converter.register_structure_hook_factory(_is_enum, _enum_factory)
     converter.register_structure_hook_factory(lambda cls: _optional_of(cls) is not None, _optional_factory)
     for cls, hook in (
         (str, _of(str, "a string")),
@@ -349,13 +419,13 @@ def _strict_converter(*, detailed: bool) -> Converter:
 
 
 @lru_cache(maxsize=1024)
-def _quick_hook(cls: Any) -> Hook:
-    return _quick.get_structure_hook(cls)
+def _plain_hook(cls: Any) -> Hook:
+    return _plain.get_structure_hook(cls)
 
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
-_quick = _strict_converter(detailed=False)
-_detailed = _strict_converter(detailed=True)  # slower, but it knows where an error lies
+_plain = _converter(plain=True)
+_careful = _converter(plain=False)  # slower, but it forgives what may be forgiven, and knows where an error lies
 
 
 # --- writing ---
@@ -432,15 +502,15 @@ def _write_class(cls: Any, converter: Converter, leave_out: frozenset[str] = fro
 # The guide shows this amount as a string, all others as numbers.
 _WRITE_HOOKS: Mapping[tuple[type, str], Callable[[Any], Any]] = {(m.MoveFunds, "amount"): as_text}
 
-_plain = Converter(unstruct_collection_overrides={})
-_plain.register_unstructure_hook_factory(has, _write_class)
+_writing = Converter()
+_writing.register_unstructure_hook_factory(has, _write_class)
 
 
 @lru_cache(maxsize=1024)
 def _writer(cls: Any, leave_out: frozenset[str]) -> Callable[[Any], Any] | None:
     if leave_out.issuperset(spellings(cls)):
         return None
-    return _write_class(cls, _plain, leave_out)
+    return _write_class(cls, _writing, leave_out)
 
 
 def _write_other(value: Any) -> Any:

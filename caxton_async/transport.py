@@ -12,7 +12,7 @@ import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import aiohttp
 from yarl import URL
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 Probe = Callable[[], object]
+_NO_BODY: Final = ("Content-Type",)
 
 # The request that the current task is sending; the connector reads it to say when a connection takes it.
 _in_hand: ContextVar[HttpRequest] = ContextVar("caxton_async_request_in_hand")
@@ -170,6 +171,8 @@ class Transport:
             URL(request.url, encoded=True),
             headers=_revealed(request),
             data=request.body,
+            # aiohttp would call no body at all a stream of octets.
+            skip_auto_headers=_NO_BODY if request.body is None else None,
             allow_redirects=False,
             proxy=self._settings.proxy,
             timeout=self._timeout(request.timeout_s),

@@ -35,12 +35,8 @@ T = TypeVar("T")
 # What a path may carry of a value: anything else would be decoded, normalised or cut off somewhere on its way.
 _PATH_VALUE = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~:@+ -]{1,128}")
 _SUCCESS_CODES: Final[tuple[int, ...]] = (100, 314)
+_SUCCESS_NAMES: Final = ("IsValid", "Success")
 _MODEL: Final = "$.Content.Model"
-_IN_ENVELOPE: Final = frozenset({"Content", "AuthorisedClientModel", "AuthorisedUserModel", "MainAccountHolderName"})
-_IN_CONTENT: Final = frozenset({"Model", "ExpectedResponses"})
-# Finds every code and status of a body, however its key is written, so that the usual answer needs no walk.
-_STATUSES = re.compile(rb'"apistatus(?:code)?"\s*:\s*("[^"\\]*"|[^\s,}\]]*)')
-_HARMLESS = frozenset({b"100", b"314", b'"isvalid"', b'"success"'})
 _MAX_DESCRIPTION = 300  # characters; more than a sentence is not a description
 
 _CONTENT_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -283,7 +279,35 @@ def read_reply(
     """
     reading = _Reading(endpoint, reply, correlation_id, request, secrets)
     problem, raw = _open(reply)
-    status = reply.status
+    if problem is None and 200 <= reply.status < 300 and not endpoint.path_fields:
+        envelope = _read_plain(endpoint, raw)
+        if envelope is not None:
+            return envelope
+    return cast("Envelope[T]", _read_carefully(reading, problem, codec.respelled(raw)))
+
+
+def _read_plain(endpoint: Endpoint[Any, T], raw: object) -> Envelope[T] | None:
+    """Return the envelope of an answer that is just as documented and says yes throughout; None for all others."""
+    if not isinstance(raw, dict) or not codec.is_plain(raw, endpoint.returns, endpoint.at_steps):
+        return None
+    content = raw["Content"]
+    result = content["Model"]
+    expected = tuple(content.get("ExpectedResponses", ()))
+    if expected and (not isinstance(result, dict) or result.get("ApiStatus") not in expected):
+        return None
+    for step in endpoint.at_steps:
+        result = result[step]
+    if endpoint.returns is None:
+        result = None
+    elif (result := codec.structure_plain(result, endpoint.returns)) is None:
+        return None
+    if len(raw) == 1:
+        return Envelope(result, expected)
+    return _enveloped(result, expected, raw)
+
+
+def _read_carefully(reading: _Reading, problem: str | None, raw: object) -> Envelope[Any]:
+    endpoint, status = reading.endpoint, reading.reply.status
     if problem is not None or not isinstance(raw, dict):
         if status >= 500 and endpoint.repeatable:
             raise reading.refused(ApiStatus(), "$")
@@ -299,7 +323,7 @@ def read_reply(
     if status >= 400:
         raise _framework_refusal(reading, raw)
     if endpoint.body == "form":
-        return Envelope(cast("T", _structure(reading, raw, "$")))
+        return Envelope(_structure(reading, raw, "$"))
     raise reading.unanswered("the reply has no Content.Model", path="$.Content")
 
 
@@ -313,19 +337,9 @@ def _open(reply: HttpReply) -> tuple[str | None, object]:
     if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
         return "the reply does not say how long it is, so it may be cut off", None
     try:
-        raw = codec.decode(reply.body)
+        return None, codec.decode(reply.body)
     except codec.Misfit as misfit:
         return f"the body of the reply (HTTP {reply.status}) {misfit.problem}", None
-    return None, raw if _is_spelled_as_documented(raw, reply.body) else codec.respelled(raw)
-
-
-def _is_spelled_as_documented(raw: object, body: bytes) -> bool:
-    """Tell whether the members of the envelope can be found as they are; True is certain, False is a suspicion."""
-    content = raw.get("Content") if isinstance(raw, dict) else None
-    if not isinstance(raw, dict) or not isinstance(content, dict):
-        return False
-    in_place = _IN_ENVELOPE.issuperset(raw) and _IN_CONTENT.issuperset(content)
-    return in_place and body.count(b'"ApiStatus') == body.lower().count(b'"apistatus')
 
 
 def _framework_refusal(reading: _Reading, raw: Mapping[str, object]) -> Exception:
@@ -342,21 +356,23 @@ def _read_envelope(reading: _Reading, raw: Mapping[str, object], content: Mappin
     model, expected = content["Model"], content.get("ExpectedResponses")
     names = tuple(name for name in expected if isinstance(name, str)) if isinstance(expected, list) else ()
     _check_statuses(reading, raw, model, names)
-    endpoint = reading.endpoint
-    if endpoint.path_fields:
-        _check_echo(reading, model)
+    _check_echo(reading, model)
+    result = None if reading.endpoint.returns is None else _structure(reading, model, _MODEL)
+    return _enveloped(result, names, raw)
+
+
+def _enveloped(result: T, expected: tuple[str, ...], raw: Mapping[str, object]) -> Envelope[T]:
+    """Put around a result what stands around it; that only describes, so a wrong part of it is None."""
+    client: Any = AuthorisedClientModel | None
+    user: Any = AuthorisedUserModel | None
+    holder: Any = str | None
     return Envelope(
-        None if endpoint.returns is None else _structure(reading, model, _MODEL),
-        names,
-        _optional(raw.get("AuthorisedClientModel"), AuthorisedClientModel),
-        _optional(raw.get("AuthorisedUserModel"), AuthorisedUserModel),
-        _optional(raw.get("MainAccountHolderName"), str),
+        result,
+        expected,
+        codec.structure(raw.get("AuthorisedClientModel"), client),
+        codec.structure(raw.get("AuthorisedUserModel"), user),
+        codec.structure(raw.get("MainAccountHolderName"), holder),
     )
-
-
-def _optional(value: object, cls: type[T]) -> T | None:
-    """Return what stands around a result; it only describes, so a wrong one is None."""
-    return None if value is None else codec.structure(value, cast("type[T]", cls | None))
 
 
 def _structure(reading: _Reading, value: object, path: str) -> object:
@@ -378,14 +394,8 @@ def _structure(reading: _Reading, value: object, path: str) -> object:
 
 def _check_statuses(reading: _Reading, raw: Mapping[str, object], model: object, expected: tuple[str, ...]) -> None:
     """Raise unless the Model says success and nothing in the whole answer contradicts it."""
-    harmless = _HARMLESS.issuperset(_STATUSES.findall(reading.reply.body.lower()))
-    if harmless and reading.reply.status < 300 and isinstance(model, dict):
-        # What nearly every answer is: no status in it says no, and the Model's own says yes.
-        said, accepted = ("ApiStatus", expected) if expected else ("ApiStatusCode", _SUCCESS_CODES)
-        if model.get(said) in accepted:
-            return
     path, own = _own_status(model)
-    found = [] if harmless else list(_walk(raw, "$"))
+    found = list(_walk(raw, "$"))
     for place, status in found:
         if place.lower().startswith("$.authorised") and _is_failure(status, expected):
             raise reading.refused(status, place, NotAuthorised)
@@ -451,12 +461,14 @@ def _is_success(status: ApiStatus, expected: tuple[str, ...]) -> bool:
     """Tell whether the Model's own status means success: the names expected decide, without them the code."""
     if expected and status.api_status is not None:
         return status.api_status in expected
+    if status.api_status_code is None:
+        return status.api_status in _SUCCESS_NAMES
     return status.api_status_code in _SUCCESS_CODES
 
 
 def _is_failure(status: ApiStatus, expected: tuple[str, ...]) -> bool:
     """Tell whether a status beside the Model's own says no."""
-    return not (status.api_status_code in _SUCCESS_CODES or status.api_status in expected)
+    return not (_is_success(status, ()) or status.api_status in expected)
 
 
 def _check_echo(reading: _Reading, model: object) -> None:
