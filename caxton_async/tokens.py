@@ -109,17 +109,13 @@ class _Failure:
         if self.retry_at is None:
             return self.kind(self.message, endpoint=endpoint, correlation_id=correlation_id)
         wait = max(0.0, self.retry_at - now)
-        return AuthenticationFailed(
-            f"{self.message}; no login is tried for {wait:.0f} s",
-            endpoint=endpoint,
-            correlation_id=correlation_id,
-            retry_after_s=wait,
-        )
+        message = f"{self.message}; no login is tried for {wait:.0f} s"
+        return AuthenticationFailed(message, endpoint=endpoint, correlation_id=correlation_id, retry_after_s=wait)
 
 
 def adopt(stored: StoredToken, clocks: Clocks) -> Token | None:
     """Return `stored` with its marks from now on, None when too little of its life is left."""
-    life = min(float(stored.expires_in), float(_LONGEST_LIFE_S))
+    life = float(min(stored.expires_in, _LONGEST_LIFE_S))  # an int may be too large for a float
     now, wall = clocks.monotonic(), clocks.wall()
     left = min(life, stored.issued_at + life - wall)  # a clock that was set back lengthens no life
     expired_before = min(_EXPIRED_S, life * _EXPIRED_SHARE)
@@ -186,7 +182,8 @@ class TokenHolder:
         """
         if (token := self.ready()) is not None:
             return token
-        if (outcome := self._known_failure()) is None:
+        outcome: Token | _Failure | None = self._known_failure()
+        if outcome is None:
             self._start()
             waiter: asyncio.Future[Token | _Failure] = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
@@ -241,38 +238,23 @@ class TokenHolder:
 
     def _end(self, task: asyncio.Task[Token]) -> None:
         self._task = None
-        outcome = self._read(task)
-        if not self._is_outdated:
-            self._finish(outcome)
+        outcome = _read(task)  # in any case: asyncio reports an error that nobody looks at
+        if self._closed or not self._is_outdated:
+            self._finish(_CLOSED if self._closed else outcome)
             return
         # The password changed under way: whoever waits gets what the new one is worth.
         self._is_outdated = False
         if isinstance(outcome, Token):
             self._dropped = outcome.stored.access_token
-        if self._closed:
-            self._finish(_CLOSED)
-        elif self._waiters:
+        if self._waiters:
             self._start()
-
-    def _read(self, task: asyncio.Task[Token]) -> Token | _Failure:
-        """Return what a login came to; a store or a password provider of the user's may raise anything."""
-        if task.cancelled():
-            return _CLOSED if self._closed else _Failure(AuthenticationFailed, "the login was cancelled")
-        match task.exception():
-            case None:
-                return task.result()
-            case AuthenticationFailed() | ConfigurationError() as error:
-                return _Failure(type(error), str(error))
-            case TimeoutError():
-                return _Failure(AuthenticationFailed, "the login could not be done in time")
-            case error:
-                return _Failure(AuthenticationFailed, f"the login could not be done ({type(error).__name__})")
 
     async def _fetch(self) -> Token:
         async with self._store.lock(self._key):
             # Another process may have logged in while this one waited for the lock.
             stored = await self._store.load(self._key)
-            if stored is not None and stored.access_token != self._dropped and not self._is_current(stored):
+            used = self._dropped if self._token is None else self._token.stored.access_token
+            if stored is not None and stored.access_token not in {self._dropped, used}:
                 token = adopt(stored, self._clocks)
                 if token is not None and self._clocks.monotonic() < token.ages_at:
                     return token
@@ -283,23 +265,34 @@ class TokenHolder:
             await self._store.save(self._key, stored)
             return token
 
-    def _is_current(self, stored: StoredToken) -> bool:
-        return self._token is not None and self._token.stored.access_token == stored.access_token
-
     def _finish(self, outcome: Token | _Failure) -> None:
         if isinstance(outcome, Token):
             self._token, self._failures, self._held, self._retry_at = outcome, 0, None, -math.inf
         elif outcome is not _CLOSED:
-            outcome = self._held = self._hold(outcome)
+            self._retry_at = self._clocks.monotonic() + _HOLDS_S[min(self._failures, len(_HOLDS_S) - 1)]
+            self._failures += 1
+            if outcome.kind is AuthenticationFailed:
+                outcome = evolve(outcome, retry_at=self._retry_at)
+            self._held = outcome
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(outcome)
 
-    def _hold(self, failure: _Failure) -> _Failure:
-        self._retry_at = self._clocks.monotonic() + _HOLDS_S[min(self._failures, len(_HOLDS_S) - 1)]
-        self._failures += 1
-        return evolve(failure, retry_at=self._retry_at) if failure.kind is AuthenticationFailed else failure
+
+def _read(task: asyncio.Task[Token]) -> Token | _Failure:
+    """Return what a login came to; a store or a password provider of the user's may raise anything."""
+    if task.cancelled():
+        return _Failure(AuthenticationFailed, "the login was cancelled")
+    match task.exception():
+        case None:
+            return task.result()
+        case AuthenticationFailed() | ConfigurationError() as error:
+            return _Failure(type(error), str(error))
+        case TimeoutError():
+            return _Failure(AuthenticationFailed, "the login could not be done in time")
+        case error:
+            return _Failure(AuthenticationFailed, f"the login could not be done ({type(error).__name__})")
 
 
 _CLOSED: Final = _Failure(
