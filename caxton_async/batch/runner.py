@@ -1,28 +1,28 @@
 """Carries out a batch: rows from an iterable, calls through the client, every step in the journal.
 
-What belongs here: the order of things, and when to stop.  What does not: what an error means (`verdict`), what is on
-disk (`journal`), and signals (the command line sets `stop`).
+What belongs here: which row is next, and when to stop.  What does not: what one call takes (`step`), what an error
+means (`verdict`), what is on disk (`journal`), and signals (the command line sets `stop`).
 
 Memory does not grow with the rows: they are read as they are needed, twice in all, first to plan (or, in a batch that
 goes on, to compare) every one of them, then to send.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from caxton_async.batch.journal import Entry, Journal
 from caxton_async.batch.pinned import Rows, check_pinned, plan_or_compare, restartable, sendable_rows
-from caxton_async.batch.states import SENDABLE, Move, RowState, RowStatus
-from caxton_async.batch.verdict import Verdict, judge, readable, status_of
+from caxton_async.batch.states import SENDABLE, RowState
+from caxton_async.batch.step import Step, take_step
+from caxton_async.batch.verdict import readable
 from caxton_async.client import CaxtonClient
 from caxton_async.endpoints import Endpoint
-from caxton_async.errors import CaxtonError, ConfigurationError, RateLimited, Sent
+from caxton_async.errors import CaxtonError, ConfigurationError, RateLimited
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -149,55 +149,23 @@ class _Run(Generic[Request, Result]):
             self._halted.set()
 
     async def _send_row(self, entry: Entry, request: Request) -> None:
-        before = entry.state
+        outcome = None
         for _ in range(_TRIES):
             await self._keep_quiet()
             if self._halted.is_set():
-                return
-            verdict = await self._send_once(entry, before, request)
-            if not verdict.again:
-                return
-            before = verdict.state
+                break
+            step = await take_step(self.caxton, self.endpoint, request, journal=self.journal, rows=(entry,))
+            outcome = RowOutcome(entry.reference, step.verdict.state, step.result, step.error)
+            self._learn(step)
+            if not step.verdict.again:
+                break
+            entry = evolve(entry, state=outcome.state)
+        if outcome is not None:
+            self.on_progress(outcome)
 
-    async def _send_once(self, entry: Entry, before: RowState, request: Request) -> Verdict:
-        position, started_at, clock = entry.position, time.time(), asyncio.get_running_loop().time
-        began = clock()
-        sending = Move(position, before, RowStatus(state=RowState.SENDING, started_at=started_at))
-        try:
-            await self.journal.submit(sending)
-        except asyncio.CancelledError:
-            # The move above is carried out all the same, and this one after it: nothing has left.
-            self._note(position, RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, started_at=started_at))
-            raise
-        result, error, verdict = None, None, Verdict(RowState.ACCEPTED)
-        try:
-            result = await self.caxton.call(self.endpoint, request)
-        except CaxtonError as caught:
-            error = caught
-        except BaseException as caught:
-            # No waiting under a cancellation: until this is written the row is `sending`, which counts as unknown.
-            text = f"interrupted by {type(caught).__name__} while it was being sent"
-            self._note(
-                position, RowStatus(state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=text, started_at=started_at)
-            )
-            raise
-        elapsed_s = clock() - began
-        status = RowStatus(state=RowState.ACCEPTED, sent=Sent.YES, started_at=started_at, elapsed_s=elapsed_s)
-        if error is not None:
-            verdict = judge(error, repeatable=self.endpoint.repeatable)
-            status = status_of(verdict, error, started_at=started_at, elapsed_s=elapsed_s)
-        await self.journal.submit(Move(position, RowState.SENDING, status))
-        self._learn(verdict, error)
-        if not verdict.again:
-            self.on_progress(RowOutcome(entry.reference, verdict.state, result, error))
-        return verdict
-
-    def _note(self, position: int, status: RowStatus) -> None:
-        """Have a move of a row that was `sending` written, without waiting for it."""
-        _ = self.journal.submit(Move(position, RowState.SENDING, status))
-
-    def _learn(self, verdict: Verdict, error: CaxtonError | None) -> None:
+    def _learn(self, step: Step[Result]) -> None:
         """Draw conclusions from one call for all that follow."""
+        verdict, error = step.verdict, step.error
         if isinstance(error, RateLimited):
             self._slow_down(error)
         elif verdict.again:
