@@ -14,7 +14,8 @@ class Limiter:
     def __init__(self, places: int, per_second: float | None) -> None:
         self._free = places
         self._interval_s = 1 / per_second if per_second else 0.0
-        self._next_start = 0.0
+        self._next_start = 0.0  # in the loop's time
+        self._timer: asyncio.TimerHandle | None = None
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     def enter_at_once(self) -> bool:
@@ -25,29 +26,45 @@ class Limiter:
         return False
 
     async def enter(self) -> None:
-        """Wait for the pace, then for a place, and take it."""
-        if self._interval_s:
-            loop = asyncio.get_running_loop()
-            start = max(loop.time(), self._next_start)
-            self._next_start = start + self._interval_s
-            await asyncio.sleep(start - loop.time())
-        if self._free and not self._waiters:
-            self._free -= 1
-            return
+        """Wait for a place and for the pace, and take it."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
+        self._let_in()
         try:
             await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
+            if not waiter.cancelled():
                 self.leave()  # the place came in the same moment as the cancellation: the next in line gets it
             raise
 
     def leave(self) -> None:
-        """Give the place to the next in line, or back."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        """Give the place back, or to the next in line."""
         self._free += 1
+        if self._waiters:
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Give the free places to those who have waited longest, as fast as the pace allows."""
+        while self._free and self._waiters:
+            waiter = self._waiters[0]
+            if not waiter.done():  # a cancelled one takes neither place nor time
+                if self._interval_s and self._is_early():
+                    break
+                self._free -= 1
+                waiter.set_result(None)
+            del self._waiters[0]
+
+    def _is_early(self) -> bool:
+        """Tell whether the next start has to wait; if so it is seen to, else it counts as made."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now >= self._next_start:
+            self._next_start = now + self._interval_s
+            return False
+        if self._timer is None:
+            self._timer = loop.call_at(self._next_start, self._on_time)
+        return True
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._let_in()
