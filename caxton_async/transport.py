@@ -7,6 +7,7 @@ after that is a flaw of the reply, whatever goes wrong before is `NotSent`.
 
 import asyncio
 import functools
+import io
 import select
 import ssl
 import weakref
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Probe = Callable[[], object]
 _NO_BODY: Final = ("Content-Type",)
+# aiohttp writes a larger body in one go only under a ResourceWarning, which is an error where warnings are.
+_MAX_BYTES_IN_ONE_GO: Final = 2**20
 
 # The request that the current task is sending; the connector reads it to say when a connection takes it.
 _in_hand: ContextVar[HttpRequest] = ContextVar("caxton_async_request_in_hand")
@@ -166,11 +169,12 @@ class Transport:
         raise kind(f"{name} was not sent: {why}", endpoint=name, correlation_id=request.correlation_id)
 
     async def _exchange(self, session: aiohttp.ClientSession, request: HttpRequest) -> HttpReply:
+        is_large = request.body is not None and len(request.body) > _MAX_BYTES_IN_ONE_GO
         async with session.request(
             request.method,
             URL(request.url, encoded=True),
             headers=_revealed(request),
-            data=request.body,
+            data=io.BytesIO(request.body or b"") if is_large else request.body,
             # aiohttp would call no body at all a stream of octets.
             skip_auto_headers=_NO_BODY if request.body is None else None,
             allow_redirects=False,
