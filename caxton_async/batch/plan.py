@@ -57,6 +57,11 @@ class Plan:
     compared: int
 
 
+def add_exactly(first: Decimal, second: Decimal) -> Decimal:
+    """Return the sum of two amounts to the last digit."""
+    return _EXACT.add(first, second)
+
+
 def make_plan(rows: Iterable[Row]) -> Plan:
     """Return what `rows` come to, in memory that does not grow with them beyond the first hundred thousand."""
     totals: dict[str, Total] = {}
@@ -66,7 +71,7 @@ def make_plan(rows: Iterable[Row]) -> Plan:
     for number, row in enumerate(rows, 1):
         if money := money_of(row.request):
             so_far = totals.get(money.currency, Total(money.currency, 0, Decimal(0)))
-            amount = _EXACT.add(so_far.amount, money.amount)
+            amount = add_exactly(so_far.amount, money.amount)
             totals[money.currency] = Total(money.currency, so_far.count + 1, amount)
         if number > REMEMBERED:
             continue
@@ -78,7 +83,7 @@ def make_plan(rows: Iterable[Row]) -> Plan:
             doubles += [Double(row.line, row.reference, *first)] * (len(doubles) < _MAX_DOUBLES)
     control_sum = Decimal(0)
     for total in totals.values():
-        control_sum = _EXACT.add(control_sum, total.amount)
+        control_sum = add_exactly(control_sum, total.amount)
     by_currency = tuple(totals[currency] for currency in sorted(totals))
     return Plan(number, by_currency, control_sum, tuple(doubles), double_count, min(number, REMEMBERED))
 
