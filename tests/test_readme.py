@@ -1,6 +1,7 @@
 """The prose: its code is run, and its table of the calls is made from the catalogue."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from caxton_async import CATALOGUE
+from caxton_async.batch import STATES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+ROW_STATES = ROOT / "docs" / "reference" / "row-states.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -22,6 +25,19 @@ def catalogue_table() -> str:
         repeatable = "yes" if endpoint.repeatable else "no"
         lines.append(f"| `{endpoint.name}` | `{endpoint.method} {endpoint.path}` | {path} | {repeatable} |")
     return "\n".join(lines)
+
+
+def states_table() -> str:
+    """Return the table of the states of a row as its page shows it."""
+    lines = ["| state | it means | then |", "|---|---|---|"]
+    for state, rule in STATES.items():
+        then = ", ".join(f"`{following.value}`" for following in rule.then) or "nothing: this is the end"
+        lines.append(f"| `{state.value}` | {rule.meaning} | {then} |")
+    return "\n".join(lines)
+
+
+# Each table of a page that is made from the code: its page, its name in the page, and what makes it.
+TABLES = [(README, "catalogue", catalogue_table), (ROW_STATES, "states", states_table)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -36,12 +52,13 @@ def test_the_python_of_every_page_runs(page: Path, capsys: pytest.CaptureFixture
         assert capsys.readouterr().out == "990.00 10.00\n"
 
 
-def test_the_table_of_calls_is_that_of_the_catalogue() -> None:
-    """The README says of each call what the catalogue says; run this file as a program to write the table anew."""
-    shown = re.search(r"<!-- catalogue -->\n(.*?)\n?<!-- /catalogue -->", README.read_text(), re.DOTALL)
+@pytest.mark.parametrize(("page", "name", "make"), TABLES, ids=[name for _, name, _ in TABLES])
+def test_a_table_of_a_page_is_that_of_the_code(page: Path, name: str, make: Callable[[], str]) -> None:
+    """A page says what the code says; run this file as a program to write its tables anew."""
+    shown = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", page.read_text(), re.DOTALL)
 
     assert shown is not None
-    assert shown[1].strip() == catalogue_table()
+    assert shown[1].strip() == make()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -55,6 +72,8 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    text = README.read_text()
-    table = f"<!-- catalogue -->\n{catalogue_table()}\n<!-- /catalogue -->"
-    README.write_text(re.sub(r"<!-- catalogue -->.*<!-- /catalogue -->", lambda _: table, text, flags=re.DOTALL))
+    for page, name, make in TABLES:
+        marked = f"<!-- {name} -->\n{make()}\n<!-- /{name} -->"
+        page.write_text(
+            re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _: marked, page.read_text(), flags=re.DOTALL)
+        )
