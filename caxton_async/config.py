@@ -26,6 +26,8 @@ PasswordProvider = Callable[[], Awaitable[str | Secret]]
 HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 # A path may be given by a user; anything that a URL parser would normalise, decode or cut off is refused.
 _PATH = re.compile(r"/?[A-Za-z0-9._~{}-]+(?:/[A-Za-z0-9._~{}-]+)*")
+# What names a host to every parser alike: no escapes, no dot at the end.
+_HOST = re.compile(r"[a-z0-9._:-]*[a-z0-9]")
 
 
 class Environment(Enum):
@@ -100,21 +102,23 @@ class Credentials:
     password: Secret | PasswordProvider | None = field(default=None, converter=_to_password)
 
 
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+
+
 def _seconds(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (0 < value < math.inf):
+    if not _is_positive(value):
         raise ConfigurationError(f"{attribute.name} is a number of seconds above zero, not {value!r}")
+
+
+def _pace(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value is not None and not _is_positive(value):
+        raise ConfigurationError(f"{attribute.name} is a number above zero or None, not {value!r}")
 
 
 def _count(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{attribute.name} is a whole number of at least 1, not {value!r}")
-
-
-def _pace(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
-    if value is not None and (
-        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf
-    ):
-        raise ConfigurationError(f"{attribute.name} is a number above zero or None, not {value!r}")
 
 
 def is_loopback(host: str) -> bool:
@@ -127,24 +131,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _readable(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        return None if parts.port == 0 else parts
-    except ValueError:
-        return None
-
-
 def _split(url: object, name: str) -> SplitResult:
     """Parse a URL of which every part that could mislead is refused; the message never shows the URL itself."""
     if not isinstance(url, str) or not url.isascii() or any(c <= " " or c in {"\x7f", "\\"} for c in url):
         raise ConfigurationError(f"{name} is not a URL of visible ASCII characters")
-    parts = _readable(url)
-    if parts is None:
-        raise ConfigurationError(f"{name} has a host or port that cannot be read")
-    if not parts.hostname or parts.hostname.endswith(".") or "%" in parts.netloc:
-        raise ConfigurationError(f"{name} needs a plain host name, with no dot at its end and no escapes")
-    return parts
+    try:
+        parts = urlsplit(url)
+        if parts.port != 0 and _HOST.fullmatch(parts.hostname or ""):
+            return parts
+    except ValueError:
+        pass
+    raise ConfigurationError(f"{name} needs a plain host name, with no dot at its end, and a port that can be used")
 
 
 def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str | None) -> None:
@@ -153,26 +150,28 @@ def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str
     parts = _split(value, "base_url")
     if "@" in parts.netloc:
         raise ConfigurationError("base_url holds a user name or password: leave them out, credentials go elsewhere")
-    if parts.query or parts.fragment or "?" in value or "#" in value:
+    if "?" in value or "#" in value:
         raise ConfigurationError("base_url ends with its path: leave out the query and the fragment")
-    if (parts.path.strip("/") and not _PATH.fullmatch(parts.path.rstrip("/"))) or has_dot_segment(parts.path):
+    if parts.path.strip("/") and not is_plain_path(parts.path.rstrip("/")):
         raise ConfigurationError("base_url has a path with characters that cannot be sent as they are")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+    if not value.startswith("https://") and not (value.startswith("http://") and is_loopback(parts.hostname or "")):
         raise ConfigurationError("base_url must begin with https:// (http:// is for this machine only)")
 
 
-def has_dot_segment(path: str) -> bool:
-    """Tell whether a URL parser would shorten `path` (RFC 3986, 5.2.4)."""
-    return any(segment in {".", ".."} for segment in path.split("/"))
+def is_plain_path(path: object) -> bool:
+    """Tell whether every URL parser leaves `path` as it is: nothing escaped, cut off or shortened (RFC 3986, 5.2.4)."""
+    return isinstance(path, str) and bool(_PATH.fullmatch(path)) and not {".", ".."} & set(path.split("/"))
 
 
 def _frozen_paths(value: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(value))
+    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 
-def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value: Mapping[str, object]) -> None:
+def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"paths is a mapping of names of endpoints to paths, not {type(value).__name__}")
     for name, path in value.items():
-        if not isinstance(path, str) or not _PATH.fullmatch(path) or has_dot_segment(path):
+        if not is_plain_path(path):
             raise ConfigurationError(
                 f"the path of {name} is not one that can be sent: write it like 'clients/auth/token'"
             )
@@ -277,6 +276,14 @@ def password_from_file(path: str | Path) -> PasswordProvider:
     return read
 
 
+def _refusal(make: Callable[..., object], **given: object) -> str | None:
+    try:
+        make(**given)
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
 def from_env(environ: Mapping[str, str]) -> Configuration:
     """Read the `CAXTON_...` variables of `environ`.
 
@@ -285,34 +292,30 @@ def from_env(environ: Mapping[str, str]) -> Configuration:
 
     **Raises** ConfigurationError that names every variable that is missing or wrong, all at once.
     """
-    problems = [f"{name} is missing" for name in ("CAXTON_USERNAME", "CAXTON_CLIENT_NAME") if not environ.get(name)]
-    if environ.get("CAXTON_PASSWORD") and environ.get("CAXTON_PASSWORD_FILE"):
-        problems.append("CAXTON_PASSWORD and CAXTON_PASSWORD_FILE are both set: keep one")
-    if "CAXTON_IDENTITY_NUMBER" in environ and not HEADER_VALUE.fullmatch(environ["CAXTON_IDENTITY_NUMBER"]):
-        problems.append("CAXTON_IDENTITY_NUMBER holds characters that a header cannot carry")
-    if "CAXTON_USER_TOKEN" in environ and not HEADER_VALUE.fullmatch(environ["CAXTON_USER_TOKEN"]):
-        problems.append("CAXTON_USER_TOKEN holds characters that a header cannot carry")
-    given: dict[str, Any] = {}
-    for variable, name in (("CAXTON_ENVIRONMENT", "environment"), ("CAXTON_BASE_URL", "base_url")):
-        if environ.get(variable):
-            given[name] = environ[variable]
+    username, client_name = environ.get("CAXTON_USERNAME", ""), environ.get("CAXTON_CLIENT_NAME", "")
+    password, file = environ.get("CAXTON_PASSWORD"), environ.get("CAXTON_PASSWORD_FILE")
+    given = ((name, environ.get(f"CAXTON_{name.upper()}")) for name in ("environment", "base_url"))
+    settings: dict[str, Any] = {name: value for name, value in given if value}
     prefix = "CAXTON_PATH_"
-    given["paths"] = {key.removeprefix(prefix).lower(): path for key, path in environ.items() if key.startswith(prefix)}
-    for name, value in given.items():
-        try:
-            Settings(**{name: value})
-        except ConfigurationError as error:
-            problems.append(f"CAXTON_{name.upper().replace('PATHS', 'PATH_...')}: {error}")
-    if problems:
-        raise ConfigurationError("the environment variables cannot be used: " + "; ".join(problems))
-    file, token = environ.get("CAXTON_PASSWORD_FILE"), environ.get("CAXTON_USER_TOKEN")
+    paths = {name.removeprefix(prefix).lower(): path for name, path in environ.items() if name.startswith(prefix)}
+    refusals = {
+        "CAXTON_USERNAME": _refusal(Credentials, username=username, client_name="any"),
+        "CAXTON_CLIENT_NAME": _refusal(Credentials, username="any", client_name=client_name),
+        "CAXTON_PASSWORD_FILE": "CAXTON_PASSWORD is set too: keep one" if password and file else None,
+        **{f"CAXTON_{name.upper()}": _refusal(Settings, **{name: value}) for name, value in settings.items()},
+        **{f"{prefix}{name.upper()}": _refusal(Settings, paths={name: path}) for name, path in paths.items()},
+        **{
+            name: "it is empty, or holds characters that a header cannot carry"
+            for name in ("CAXTON_IDENTITY_NUMBER", "CAXTON_USER_TOKEN")
+            if name in environ and not HEADER_VALUE.fullmatch(environ[name])
+        },
+    }
+    if problems := "; ".join(f"{name}: {refusal}" for name, refusal in refusals.items() if refusal):
+        raise ConfigurationError(f"the environment variables cannot be used: {problems}")
+    token = environ.get("CAXTON_USER_TOKEN")
     return Configuration(
-        Credentials(
-            environ["CAXTON_USERNAME"],
-            environ["CAXTON_CLIENT_NAME"],
-            password_from_file(file) if file else environ.get("CAXTON_PASSWORD") or None,
-        ),
-        Settings(**given),
-        Secret(token) if token else None,
+        Credentials(username, client_name, password_from_file(file) if file else password or None),
+        Settings(paths=paths, **settings),
+        None if token is None else Secret(token),
         environ.get("CAXTON_IDENTITY_NUMBER"),
     )
