@@ -19,6 +19,8 @@ _COMMANDS: Final = {
     "doctor": ("doctor:doctor", "Find what stands between you and a first call, without moving money."),
     "endpoints": ("calls:endpoints", "List the calls of the API, with the fields that each takes."),
     "call": ("calls:call", "Make one call of the API."),
+    "run": ("running:run", "Make one call for each row of a file."),
+    "resume": ("running:resume", "Go on with a batch that was stopped or killed."),
 }
 _AUTH: Final = {
     "password": ("auth:password", "Have the API generate a password."),

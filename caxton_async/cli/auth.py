@@ -1,11 +1,12 @@
 """`caxton auth`: a password, a token, and an end to both."""
 
+import asyncio
 import os
 from contextlib import ExitStack
 from pathlib import Path
 
 from caxton_async.cli.connect import act, check_production, connect, note_password_end, read_environment
-from caxton_async.cli.outcome import Failure, run_async
+from caxton_async.cli.outcome import Failure
 from caxton_async.cli.output import plain, private_file, show_json, tell
 from caxton_async.cli.output import show as show_record
 from caxton_async.config import Configuration, from_env
@@ -28,7 +29,7 @@ def password(*, out: Path | None = None, show: bool = False, yes: bool = False, 
         raise Failure("a new password is told only once: add --out FILE to keep it, or --show to see it")
     with ExitStack() as files:
         file = files.enter_context(private_file(out)) if out else None
-        generated = run_async(_generate(configuration))
+        generated = asyncio.run(_generate(configuration))
         if file is not None:
             os.write(file, generated.client_password.reveal().encode())
     note_password_end(configuration, generated.end_date)
@@ -53,7 +54,7 @@ def token(*, out: Path | None = None, show: bool = False, json: bool = False) ->
     configuration = read_environment()
     with ExitStack() as files:
         file = files.enter_context(private_file(out)) if out else None
-        found = run_async(_log_in(configuration))
+        found = asyncio.run(_log_in(configuration))
         if file is not None:
             os.write(file, found.access_token.reveal().encode())
     (show_json if json else show_record)(plain(found, reveal=show))
@@ -72,7 +73,7 @@ def reset(*, yes: bool = False) -> None:
     """
     configuration = read_environment()
     check_production(configuration, RESET_CREDENTIALS, yes=yes)
-    run_async(_reset(configuration))
+    asyncio.run(_reset(configuration))
     if configuration.identity_number is None:
         note_password_end(configuration, None)
     tell("the password and the tokens are void: caxton auth password makes a new one")

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from caxton_async.batch.columns import Misfit, Slot, slots_of
 from caxton_async.bulk import fold
 from caxton_async.cli.connect import act, check_production, connect, read_environment
-from caxton_async.cli.outcome import ExitCode, Failure, run_async
+from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import plain, private_file, show_json, show_table, tell
 from caxton_async.cli.output import show as show_record
 from caxton_async.codec import spellings
@@ -84,7 +84,7 @@ def call(
         raise Failure(f"the result of {name} holds a secret: add --out FILE to keep it, or --show to see it")
     with ExitStack() as files:
         file = files.enter_context(private_file(out)) if out else None
-        result = run_async(_call(configuration, endpoint, request))
+        result = asyncio.run(_call(configuration, endpoint, request))
         if file is not None:
             os.write(file, json_text.dumps(plain(result, reveal=True)).encode())
     if out is not None:

@@ -1,12 +1,13 @@
 """`caxton doctor`: what stands between the user and a first call, found step by step and without moving money."""
 
+import asyncio
 import os
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from caxton_async.cli.connect import connect
-from caxton_async.cli.outcome import ExitCode, code_of, run_async
+from caxton_async.cli.outcome import ExitCode, code_of
 from caxton_async.cli.output import printable, show_json, show_table, tell
 from caxton_async.cli.probe import Greeting, greet, probe_token_path, resolve
 from caxton_async.codec import spellings
@@ -69,7 +70,7 @@ def doctor(*, json: bool = False) -> int:
     examination = _Examination()
     configuration = _check_settings(examination)
     if configuration is not None:
-        run_async(_check_network(examination, configuration))
+        asyncio.run(_check_network(examination, configuration))
     status = [
         (each.step, "ok" if each.is_fine else "failed" if each.fails_with else "note", printable(each.text))
         for each in examination.findings

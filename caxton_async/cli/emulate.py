@@ -1,12 +1,13 @@
 """`caxton emulator`: the API on loopback, until it is stopped."""
 
 import asyncio
+import json as json_text
 import shlex
 import signal
 from pathlib import Path
 
 from caxton_async.cli.outcome import Failure
-from caxton_async.cli.output import show_json, tell
+from caxton_async.cli.output import tell
 
 # How many requests and moves are remembered; the counts and sums are complete whatever happens.
 _HISTORY = 100_000
@@ -50,7 +51,7 @@ async def _serve(port: int, seed: int, faults: Path | None, *, as_json: bool) ->
         } | {f"CAXTON_PATH_{name.upper()}": path for name, path in served.settings.paths.items()}
         tell(f"The Caxton API is emulated at {served.base_url} until Ctrl-C.  In another terminal:")
         if as_json:
-            show_json(variables)
+            print(json_text.dumps(variables), flush=True)
         else:
             print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()), flush=True)
         tell("Then make a password: caxton auth password --out FILE && export CAXTON_PASSWORD_FILE=FILE")

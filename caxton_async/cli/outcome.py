@@ -1,16 +1,15 @@
 """Exit codes, and the one place where an error becomes a sentence."""
 
-import asyncio
 import enum
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from caxton_async.batch.states import JournalFailed, JournalRefused
 from caxton_async.cli.output import tell
 from caxton_async.errors import (
     AuthenticationFailed,
@@ -20,8 +19,6 @@ from caxton_async.errors import (
     NotAuthorised,
     OutcomeUnknown,
 )
-
-Result = TypeVar("Result")
 
 
 class ExitCode(enum.IntEnum):
@@ -37,6 +34,8 @@ class ExitCode(enum.IntEnum):
 
 _CODES: tuple[tuple[type[CaxtonError], ExitCode], ...] = (
     (OutcomeUnknown, ExitCode.UNKNOWN),
+    (JournalFailed, ExitCode.UNKNOWN),
+    (JournalRefused, ExitCode.USAGE),
     (AuthenticationFailed, ExitCode.AUTHENTICATION),
     (NotAuthorised, ExitCode.AUTHENTICATION),
     (ConfigurationError, ExitCode.USAGE),
@@ -63,7 +62,8 @@ def code_of(error: CaxtonError) -> ExitCode:
 
 
 def run(app: App, arguments: Sequence[str]) -> int:
-    """Run a command line; an error is one sentence on stderr."""
+    """Run a command line; an error is one sentence on stderr, and SIGTERM does what Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     warnings.showwarning = lambda message, *_args, **_kwargs: tell(f"warning: {message}")
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
@@ -81,13 +81,3 @@ def run(app: App, arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     return int(code or ExitCode.ACCEPTED)
-
-
-def run_async(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` in an event loop in which SIGTERM does what Ctrl-C does."""
-
-    async def supervised() -> Result:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
-        return await work
-
-    return asyncio.run(supervised())

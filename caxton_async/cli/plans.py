@@ -1,0 +1,116 @@
+"""What a run would do, worked out before anything is sent: the plan, its digest, and what looks like a double."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+
+from caxton_async.batch.plan import Plan, make_plan, plan_digest, row_digest
+from caxton_async.batch.reader import SUFFIX, read_journal
+from caxton_async.batch.rows import input_digest, stream_rows
+from caxton_async.batch.states import JournalRefused, RowState
+from caxton_async.cli.output import show_json, show_table, tell
+from caxton_async.config import Configuration
+from caxton_async.endpoints import Endpoint
+
+# What may have been carried out, so that the same again looks like a double.
+_DONE = (RowState.SENDING, RowState.ACCEPTED, RowState.UNKNOWN, RowState.SETTLED)
+_MAX_DOUBLES = 100  # that are listed
+
+
+@frozen
+class Prepared:
+    """A batch that is ready to be sent: its file, what it comes to, and the digest by which it is approved."""
+
+    file: Path
+    endpoint: Endpoint[Any, Any]
+    configuration: Configuration
+    plan: Plan
+    input_digest: str
+    digest: str
+    elsewhere: tuple[str, ...]
+
+
+def prepare(endpoint: Endpoint[Any, Any], file: Path, configuration: Configuration) -> Prepared:
+    """Read a file from end to end and return what it comes to.
+
+    **Raises** RowErrors with every error of the file.
+    """
+    digest = input_digest(file)
+    plan = make_plan(stream_rows(file, endpoint))
+    settings = configuration.settings
+    context = {
+        "endpoint": endpoint.name,
+        "path": settings.paths.get(endpoint.name, endpoint.path),
+        "base_url": settings.root_url,
+        "input": digest,
+        "acting_for": acting_for(configuration),
+    }
+    elsewhere = tuple(_doubles_elsewhere(endpoint, file, settings.origin))
+    return Prepared(file, endpoint, configuration, plan, digest, plan_digest(plan, **context), elsewhere)
+
+
+def acting_for(configuration: Configuration) -> str:
+    """Say for which account and user calls are made, the user's token as a digest: a batch is resumed for the same."""
+    token = configuration.user_token
+    user = hashlib.sha256(token.reveal().encode()).hexdigest()[:16] if token else "no user"
+    return f"{configuration.identity_number or 'the main account'}, {user}"
+
+
+def _doubles_elsewhere(endpoint: Endpoint[Any, Any], file: Path, origin: str) -> Iterator[str]:
+    """Say which rows ask for what a journal beside the file shows as done."""
+    for path in sorted(file.absolute().parent.glob(f"*{SUFFIX}")):
+        try:
+            with read_journal(path) as journal:
+                if (journal.endpoint, journal.origin) != (endpoint.name, origin):
+                    continue
+                done = {row.digest: row.reference for state in _DONE for row in journal.rows(state)}
+                salt = journal.salt
+        except JournalRefused as error:
+            yield f"{path.name} cannot be compared: {error}"
+            continue
+        for row in stream_rows(file, endpoint):
+            earlier = done.get(row_digest(row.request, salt))
+            if earlier is not None:
+                yield f"line {row.line} ({row.reference}) asks for the same as {earlier} of {path.name}"
+
+
+def show_plan(prepared: Prepared, *, as_json: bool) -> None:
+    """Print what would be sent."""
+    plan = prepared.plan
+    inside = [
+        f"line {each.line} ({each.reference}) asks for the same as line {each.first_line} ({each.first_reference})"
+        for each in plan.doubles
+    ]
+    doubles = [*inside, *prepared.elsewhere]
+    if as_json:
+        totals = {total.currency: {"count": total.count, "amount": f"{total.amount:f}"} for total in plan.totals}
+        show_json(
+            {
+                "endpoint": prepared.endpoint.name,
+                "origin": prepared.configuration.settings.origin,
+                "count": plan.count,
+                "totals": totals,
+                "control_sum": f"{plan.control_sum:f}",
+                "suspected_doubles": doubles,
+                "digest": prepared.digest,
+            }
+        )
+        return
+    rows: list[tuple[str, object]] = [("calls", f"{plan.count} x {prepared.endpoint.name}")]
+    rows += [(f"total {total.currency}", f"{total.amount:f} in {total.count}") for total in plan.totals]
+    rows += [
+        ("control sum", f"{plan.control_sum:f}"),
+        ("sent to", prepared.configuration.settings.root_url),
+        ("acting for", acting_for(prepared.configuration)),
+        ("plan", prepared.digest),
+    ]
+    show_table((), rows)
+    for text in doubles[:_MAX_DOUBLES]:
+        tell(f"suspected double: {text}")
+    hidden = plan.double_count - len(plan.doubles) + max(0, len(doubles) - _MAX_DOUBLES)
+    if hidden:
+        tell(f"and {hidden} more suspected doubles")

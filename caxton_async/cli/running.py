@@ -1,0 +1,190 @@
+"""`caxton run` and `caxton resume`: a batch from a file, which can be stopped at any instant."""
+
+import asyncio
+import shlex
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import anyio
+from attrs import define, field
+from cyclopts import Parameter
+
+from caxton_async.batch.journal import Journal
+from caxton_async.batch.reader import check_not_run_before, default_path, read_journal
+from caxton_async.batch.rows import input_digest, stream_rows
+from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
+from caxton_async.batch.states import SENDABLE, JournalRefused, RowState
+from caxton_async.cli.calls import find_endpoint
+from caxton_async.cli.connect import act, check_production, connect, read_environment
+from caxton_async.cli.outcome import ExitCode, Failure
+from caxton_async.cli.output import progress, show_json, show_table, tell
+from caxton_async.cli.plans import acting_for, prepare, show_plan
+from caxton_async.config import Configuration
+from caxton_async.endpoints import Endpoint
+from caxton_async.errors import AuthenticationFailed, NotAuthorised
+
+_CONCURRENCY: Final = 64
+
+
+def run(
+    name: Annotated[str, Parameter(help="The name of a call, as `caxton endpoints` lists it.")],
+    file: Annotated[Path, Parameter(help="A CSV, JSON Lines or xlsx file with a column `reference` and one a field.")],
+    *,
+    journal: Path | None = None,
+    concurrency: int = _CONCURRENCY,
+    dry_run: bool = False,
+    approved: str | None = None,
+    yes: bool = False,
+    json: bool = False,
+) -> int:
+    """Make one call for each row of a file.  It can be stopped, or killed, at any instant and resumed.
+
+    Args:
+        journal: Where to keep what was sent and what came of it; beside the file unless told otherwise.
+        concurrency: How many calls are in flight at once.
+        dry_run: Send nothing: check the file, and print what would be sent and the digest of this plan.
+        approved: Carry out only the plan of this digest.
+        yes: Do it in production.
+        json: Print the result as JSON.
+    """
+    endpoint = find_endpoint(name)
+    configuration = read_environment()
+    prepared = prepare(endpoint, file, configuration)
+    if dry_run:
+        show_plan(prepared, as_json=json)
+        return ExitCode.ACCEPTED
+    if approved is not None and approved != prepared.digest:
+        raise Failure(f"the plan is {prepared.digest}, which is not the one that was approved; nothing was sent")
+    check_production(configuration, endpoint, yes=yes)
+    origin = configuration.settings.origin
+    check_not_run_before(file, endpoint=endpoint.name, origin=origin, digest=prepared.input_digest)
+    created = Journal.create(
+        journal or default_path(file, endpoint.name),
+        endpoint=endpoint.name,
+        origin=origin,
+        digest=prepared.input_digest,
+        details={"input": str(file.absolute()), "acting_for": acting_for(configuration)},
+    )
+    return _carry_out(_Batch(endpoint, file, configuration, created, prepared.plan.count, concurrency), as_json=json)
+
+
+def resume(
+    journal: Annotated[Path, Parameter(help="The journal of a batch that was begun.")],
+    *,
+    concurrency: int = _CONCURRENCY,
+    yes: bool = False,
+    json: bool = False,
+) -> int:
+    """Go on with a batch: rows that were not sent are sent; those whose outcome is unknown never are.
+
+    Args:
+        concurrency: How many calls are in flight at once.
+        yes: Do it in production.
+        json: Print the result as JSON.
+    """
+    configuration = read_environment()
+    with read_journal(journal) as found:
+        endpoint, details, total = find_endpoint(found.endpoint), found.details, found.total
+    file = Path(details["input"])
+    check_production(configuration, endpoint, yes=yes)
+    if details["acting_for"] != acting_for(configuration):
+        raise JournalRefused(f"the batch was begun for {details['acting_for']}, not for {acting_for(configuration)}")
+    opened = Journal.open(journal, digest=input_digest(file))
+    total = prepare(endpoint, file, configuration).plan.count if total is None else total
+    return _carry_out(_Batch(endpoint, file, configuration, opened, total, concurrency), as_json=json)
+
+
+@define
+class _Batch:
+    """A batch that is about to run, and what is learnt as it does."""
+
+    endpoint: Endpoint[Any, Any]
+    file: Path
+    configuration: Configuration
+    journal: Journal
+    total: int
+    concurrency: int
+    seen: Counter[RowState] = field(factory=Counter)
+    was_refused: bool = False
+    stop: anyio.Event = field(factory=anyio.Event)
+
+
+def _carry_out(batch: _Batch, *, as_json: bool) -> int:
+    with batch.journal:
+        summary = asyncio.run(_run(batch))
+    return _conclude(batch, summary, as_json=as_json)
+
+
+async def _run(batch: _Batch) -> BatchSummary:
+    """Run the batch; the first signal lets what is in flight end, the second does not wait for it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def on_signal() -> None:
+        if batch.stop.is_set() and task is not None:
+            task.cancel()
+        else:
+            batch.stop.set()
+            tell("\nstopping: nothing more is sent, and the calls in flight may end (once more: stop at once)")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    finished = sum(batch.journal.counts()[state] for state in RowState if state not in SENDABLE)
+    with progress(batch.endpoint.name, batch.total) as bar:
+
+        def on_progress(outcome: RowOutcome[Any]) -> None:
+            batch.seen[outcome.state] += 1
+            batch.was_refused |= isinstance(outcome.error, AuthenticationFailed | NotAuthorised)
+            bar.update(finished + sum(n for state, n in batch.seen.items() if state not in SENDABLE), _note(batch.seen))
+
+        try:
+            async with connect(batch.configuration) as client:
+                return await run_batch(
+                    act(client, batch.configuration),
+                    batch.endpoint,
+                    lambda: stream_rows(batch.file, batch.endpoint),
+                    journal=batch.journal,
+                    concurrency=batch.concurrency,
+                    on_progress=on_progress,
+                    stop=batch.stop,
+                )
+        except asyncio.CancelledError:
+            if not batch.stop.is_set():
+                raise
+    return BatchSummary(batch.journal.counts(), "stopped at once")
+
+
+def _note(seen: Mapping[RowState, int]) -> str:
+    return ", ".join(f"{n} {state.value}" for state, n in seen.items() if state is not RowState.ACCEPTED)
+
+
+def code_of_counts(counts: Mapping[RowState, int]) -> ExitCode:
+    """Return the exit code of a batch that stands like this."""
+    if counts[RowState.UNKNOWN] or counts[RowState.SENDING]:
+        return ExitCode.UNKNOWN
+    if any(counts[state] for state in SENDABLE):
+        return ExitCode.LEFT
+    return ExitCode.REJECTED if counts[RowState.REJECTED] else ExitCode.ACCEPTED
+
+
+def _conclude(batch: _Batch, summary: BatchSummary, *, as_json: bool) -> ExitCode:
+    """Say how the batch stands, and what to do next."""
+    path = shlex.quote(str(batch.journal.path))
+    counts = {state.value: n for state, n in summary.counts.items() if n}
+    if as_json:
+        paused = {"paused": summary.paused} if summary.paused else {}
+        show_json({"journal": str(batch.journal.path), "total": summary.total, "counts": counts, **paused})
+    else:
+        show_table(("state", "rows"), list(counts.items()))
+    if summary.paused:
+        tell(f"paused: {summary.paused}")
+    if summary.left:
+        tell(f"{summary.left} rows are left; go on with: caxton resume {path}")
+    if summary.unknown:
+        tell(
+            f"{summary.unknown} outcomes are unknown, and are not sent again; see: caxton status {path} --state unknown"
+        )
+    code = code_of_counts(summary.counts)
+    return ExitCode.AUTHENTICATION if code is ExitCode.LEFT and batch.was_refused else code
