@@ -71,9 +71,13 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def write_anew(page: Path, name: str, table: str) -> None:
+    """Put `table` into the place of `name` in a page."""
+    start, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+    before, rest = page.read_text().split(start)
+    page.write_text(before + start + table + end + rest.split(f"<!-- /{name} -->")[1])
+
+
 if __name__ == "__main__":
     for page, name, make in TABLES:
-        marked = f"<!-- {name} -->\n{make()}\n<!-- /{name} -->"
-        page.write_text(
-            re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _: marked, page.read_text(), flags=re.DOTALL)
-        )
+        write_anew(page, name, make())
