@@ -3,38 +3,33 @@
 import asyncio
 import json as json_text
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from attrs import define, frozen
 from cyclopts import Parameter
 
-from caxton_async.batch.reader import default_path, read_journal
+from caxton_async.batch.payroll import BULK_PAYMENTS
 from caxton_async.batch.rows import Row, read_rows
-from caxton_async.batch.states import JournalRefused, RowState
 from caxton_async.cli.outcome import ExitCode, Failure
-from caxton_async.cli.output import Bar, progress, show_json, show_table, tell
+from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.cli.scene import Scene, plan_scene, set_up
-from caxton_async.cli.verdict import Comparison, compare
+from caxton_async.cli.verdict import Comparison, Story, compare
+from caxton_async.cli.watch import Watch, command
 from caxton_async.endpoints import MOVE_FUNDS
 
 # The emulator remembers each payment, and all of them are compared.
 _MAX_ROWS: Final = 20_000
 _CONCURRENCY: Final = 12
-_POLL_S: Final = 0.05
 # At this share of the rows the batch is killed; the emulator then holds its answers back until the batch is dead.
 _KILL_AT: Final = 0.4
 _HOLD_S: Final = 10.0
-# Looks without any progress that mean that every call in flight is held back.
-_STILL: Final = 3
 
 
 def demo(
@@ -52,20 +47,22 @@ def demo(
     Args:
         json: Print the comparison as JSON.
     """
-    with as_file(files("caxton_async.cli") / "sample.csv") as sample:
-        rows = list(read_rows(file or sample, MOVE_FUNDS))
+    with as_file(files("caxton_async.cli")) as samples, tempfile.TemporaryDirectory(prefix="caxton-demo-") as folder:
+        given, payroll = (
+            Path(folder) / path.name for path in (file or samples / "sample.csv", samples / "payroll.csv")
+        )
+        rows = list(read_rows(file or samples / given.name, MOVE_FUNDS))
         if len(rows) > _MAX_ROWS:
             raise Failure(f"{file} has {len(rows)} rows; the demo compares at most {_MAX_ROWS}")
-        with tempfile.TemporaryDirectory(prefix="caxton-demo-") as folder:
-            copy = Path(folder) / (file or sample).name
-            copy.write_bytes((file or sample).read_bytes())
-            comparison = _play(rows, copy)
+        shutil.copyfile(file or samples / given.name, given)
+        shutil.copyfile(samples / payroll.name, payroll)
+        comparison = _play(rows, given, payroll)
     show_comparison(comparison, as_json=json)
     return ExitCode.ACCEPTED if comparison.agrees else ExitCode.REJECTED
 
 
-def _play(rows: list[Row], file: Path) -> Comparison:
-    scene = plan_scene(rows)
+def _play(rows: list[Row], file: Path, payroll: Path) -> Comparison:
+    scene = plan_scene([row.request for row in rows], [row.request for row in read_rows(payroll, BULK_PAYMENTS)])
     faults = file.parent / "faults.json"
     faults.write_text(json_text.dumps(_faults(len(rows), after=len(scene.first_moves))))
     with _emulator(faults) as variables:
@@ -75,17 +72,12 @@ def _play(rows: list[Row], file: Path) -> Comparison:
         environment["CAXTON_PASSWORD_FILE"] = str(file.parent / "password")
         asyncio.run(set_up(scene, environment))
         tell(f"A password was generated and one login made; {scene}.")
-        journal = default_path(file, MOVE_FUNDS.name)
-        tell(f"\n$ caxton run move_funds {file.name}")
-        run = ["run", MOVE_FUNDS.name, str(file), "--concurrency", str(_CONCURRENCY)]
-        watch = _Watch(journal, len(rows))
-        was_killed = watch.follow(run, environment, kill_at=len(rows) // 5)
-        tell("killed by kill -9, with calls in flight" if was_killed else "it ended before it could be killed")
-        tell(f"\n$ caxton resume {journal.name}")
-        watch.follow(["resume", str(journal), "--concurrency", str(_CONCURRENCY)], environment, kill_at=None)
-        with read_journal(journal) as found:
-            states = {row.reference: row.state for row in found.rows()}
-        return compare(scene, rows, states, _read_state(variables), seconds=watch.seconds)
+        moves, pay = Watch(file, MOVE_FUNDS, environment), Watch(payroll, BULK_PAYMENTS, environment)
+        moves.run("--concurrency", str(_CONCURRENCY), kill_at=len(rows) // 5)
+        moves.resume("--concurrency", str(_CONCURRENCY))
+        pay.run()
+        story = Story(scene.first_moves, rows, moves.states(), pay.accepted(), moves.seconds)
+        return compare(story, _read_state(variables))
 
 
 def _faults(rows: int, *, after: int) -> list[dict[str, object]]:
@@ -106,7 +98,7 @@ def _faults(rows: int, *, after: int) -> list[dict[str, object]]:
 def _emulator(faults: Path) -> Iterator[dict[str, str]]:
     """Run the emulator in a process of its own; gives the variables that reach it."""
     arguments = ["emulator", "--json", "--faults", str(faults)]
-    with subprocess.Popen(_command(arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command(arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             line = process.stdout.readline() if process.stdout else b""
             if not line:
@@ -114,62 +106,6 @@ def _emulator(faults: Path) -> Iterator[dict[str, str]]:
             yield json_text.loads(line)
         finally:
             process.terminate()
-
-
-def _command(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-m", "caxton_async", *arguments]
-
-
-@define
-class _Watch:
-    """Looks at a batch from outside, through its journal, as `caxton status` does."""
-
-    journal: Path
-    total: int
-    seconds: float = 0.0
-
-    def follow(self, arguments: list[str], environment: Mapping[str, str], *, kill_at: int | None) -> bool:
-        """Run a command to its end, or until so many rows are done: then it is killed, which is what is returned."""
-        said = self.journal.with_name("said")
-        with progress("payments", self.total) as bar, said.open("wb") as output:
-            process = subprocess.Popen(_command(arguments), env=environment, stdout=output, stderr=output)
-            try:
-                was_killed = self._watch(process, bar, kill_at)
-            finally:
-                process.kill()
-                process.wait()
-        if not was_killed and process.returncode not in {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.UNKNOWN}:
-            raise Failure(f"the batch ended with {process.returncode}: {said.read_text().strip()}", ExitCode.LEFT)
-        return was_killed
-
-    def _watch(self, process: "subprocess.Popen[bytes]", bar: Bar, kill_at: int | None) -> bool:
-        began: float | None = None
-        still = 0
-        before = -1
-        while process.poll() is None:
-            counts = self._counts()
-            done = sum(counts.get(state, 0) for state in (RowState.ACCEPTED, RowState.REJECTED, RowState.UNKNOWN))
-            if began is None and counts.get(RowState.SENDING):
-                began = time.monotonic()
-            bar.update(done, f"{counts.get(RowState.UNKNOWN, 0)} unknown")
-            still = still + 1 if done == before else 0
-            before = done
-            if kill_at is not None and done >= kill_at and still >= _STILL:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                break
-            time.sleep(_POLL_S)
-        else:
-            bar.update(self.total)
-        self.seconds += time.monotonic() - began if began else 0.0
-        return process.returncode == -signal.SIGKILL
-
-    def _counts(self) -> Mapping[RowState, int]:
-        try:
-            with read_journal(self.journal) as found:
-                return found.counts()
-        except JournalRefused:  # not made yet, or taken up at this instant
-            return {}
 
 
 def _read_state(variables: Mapping[str, str]) -> dict[str, Any]:

@@ -4,17 +4,18 @@ import asyncio
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import anyio
 from attrs import define, field
 from cyclopts import Parameter
 
 from caxton_async.batch.journal import Journal
+from caxton_async.batch.payroll import BULK_PAYMENTS, run_bulk_payments
 from caxton_async.batch.reader import check_not_run_before, default_path, read_journal
-from caxton_async.batch.rows import input_digest, stream_rows
+from caxton_async.batch.rows import Row, input_digest, stream_rows
 from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
 from caxton_async.batch.states import SENDABLE, JournalRefused, RowState
 from caxton_async.cli.calls import find_endpoint
@@ -26,11 +27,14 @@ from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import AuthenticationFailed, NotAuthorised
 
+if TYPE_CHECKING:
+    from caxton_async.client import CaxtonClient
+
 _CONCURRENCY: Final = 64
 
 
 def run(
-    name: Annotated[str, Parameter(help="The name of a call, as `caxton endpoints` lists it.")],
+    name: Annotated[str, Parameter(help="The name of a call, as `caxton endpoints` lists it, or bulk_payments.")],
     file: Annotated[Path, Parameter(help="A CSV, JSON Lines or xlsx file with a column `reference` and one a field.")],
     *,
     journal: Path | None = None,
@@ -50,7 +54,7 @@ def run(
         yes: Do it in production.
         json: Print the result as JSON.
     """
-    endpoint = find_endpoint(name)
+    endpoint = _find(name)
     configuration = read_environment()
     prepared = prepare(endpoint, file, configuration)
     if dry_run:
@@ -87,7 +91,7 @@ def resume(
     """
     configuration = read_environment()
     with read_journal(journal) as found:
-        endpoint, details, total = find_endpoint(found.endpoint), found.details, found.total
+        endpoint, details, total = _find(found.endpoint), found.details, found.total
     file = Path(details["input"])
     check_production(configuration, endpoint, yes=yes)
     if details["acting_for"] != acting_for(configuration):
@@ -141,19 +145,25 @@ async def _run(batch: _Batch) -> BatchSummary:
 
         try:
             async with connect(batch.configuration) as client:
-                return await run_batch(
-                    act(client, batch.configuration),
-                    batch.endpoint,
-                    lambda: stream_rows(batch.file, batch.endpoint),
-                    journal=batch.journal,
-                    concurrency=batch.concurrency,
-                    on_progress=on_progress,
-                    stop=batch.stop,
-                )
+                return await _send(batch, act(client, batch.configuration), on_progress)
         except asyncio.CancelledError:
             if not batch.stop.is_set():
                 raise
     return BatchSummary(batch.journal.counts(), "stopped at once")
+
+
+async def _send(batch: _Batch, client: "CaxtonClient", on_progress: Callable[[RowOutcome[Any]], None]) -> BatchSummary:
+    def rows() -> Iterator[Row]:
+        return stream_rows(batch.file, batch.endpoint)
+
+    common = {"journal": batch.journal, "on_progress": on_progress, "stop": batch.stop}
+    if batch.endpoint is BULK_PAYMENTS:
+        return await run_bulk_payments(client, rows, description=batch.file.stem, **common)
+    return await run_batch(client, batch.endpoint, rows, concurrency=batch.concurrency, **common)
+
+
+def _find(name: str) -> Endpoint[Any, Any]:
+    return BULK_PAYMENTS if name == BULK_PAYMENTS.name else find_endpoint(name)
 
 
 def _note(seen: Mapping[RowState, int]) -> str:

@@ -1,6 +1,5 @@
-"""What a file of payments needs before the demo can carry it out: money, pots, wallets, and a payroll beside it."""
+"""What a file of payments needs before the demo can carry it out: money, pots and wallets."""
 
-import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,20 +9,13 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from caxton_async.batch.rows import Row
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.cli.output import private_file
 from caxton_async.config import from_env
 from caxton_async.endpoints import MOVE_FUNDS
-from caxton_async.models import BulkSource, MoveFunds
+from caxton_async.models import MoveFunds
 
 _WALLETS: Final = ("Marketing", "Travel")
-# Names and published example accounts: nobody's.
-_PAYROLL: Final = (
-    ("PAY-0001", "Ada Byron", "GB33BUKB20201555555555", "GB", "2310.00"),
-    ("PAY-0002", "Grace Murray", "GB29NWBK60161331926819", "GB", "2475.50"),
-    ("PAY-0003", "Alan Mathison", "GB82WEST12345698765432", "GB", "1990.25"),
-)
 
 
 @frozen
@@ -38,32 +30,9 @@ class Scene:
         """What is moved to pots before the file is carried out, so that no payment lacks money whatever their order."""
         return [MoveFunds(currency_of(pot), pot, amount) for pot, amount in self.pots.items() if amount]
 
-    @property
-    def wallets(self) -> int:
-        """How many wallets are made."""
-        return len(_WALLETS)
-
-    @property
-    def payroll(self) -> list[BulkPaymentRow]:
-        """The payments of the bulk upload."""
-        return [
-            BulkPaymentRow(
-                action="ADD",
-                client_recipient_reference=reference,
-                recipient_name=name,
-                iban=iban,
-                recipient_country=country,
-                payment_reference=reference,
-                currency="GBP",
-                amount=Decimal(amount),
-                payment_date=dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1),
-            )
-            for reference, name, iban, country, amount in _PAYROLL
-        ]
-
     def __str__(self) -> str:
         currencies = ", ".join(sorted(self.funds))
-        return f"{currencies} came in, {len(self.pots)} pots, {self.wallets} wallets and a payroll upload were made"
+        return f"{currencies} came in, {len(self.pots)} pots and {len(_WALLETS)} wallets were made"
 
 
 def currency_of(code: str) -> str:
@@ -71,21 +40,19 @@ def currency_of(code: str) -> str:
     return code.rpartition("-")[2]
 
 
-def plan_scene(rows: Sequence[Row]) -> Scene:
-    """Work out what the payments of a file need, so that none is refused for want of money or of a pot."""
+def plan_scene(moves: Sequence[MoveFunds], payroll: Sequence[BulkPaymentRow]) -> Scene:
+    """Work out what payments need, so that none is refused for want of money or of a pot."""
     funds: defaultdict[str, Decimal] = defaultdict(Decimal)
     pots: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        assert isinstance(row.request, MoveFunds)
-        source, target, amount = row.request.from_currency, row.request.to_currency, row.request.amount
+    for move in moves:
+        source, target, amount = move.from_currency, move.to_currency, move.amount
         funds[currency_of(source)] += amount
         for code in (source, target):
             if code != currency_of(code):
                 pots[code] += amount if code == source else 0
-    scene = Scene(funds, pots)
-    for row in scene.payroll:
-        funds[row.currency] += row.amount
-    return scene
+    for payment in payroll:
+        funds[payment.currency] += payment.amount
+    return Scene(funds, pots)
 
 
 async def set_up(scene: Scene, environment: Mapping[str, str]) -> None:
@@ -107,5 +74,3 @@ async def set_up(scene: Scene, environment: Mapping[str, str]) -> None:
             await caxton.call(MOVE_FUNDS, move)
         for name in _WALLETS:
             await caxton.wallets.create(name)
-        upload = await caxton.bulk_payments.create_upload(description="May payroll", source=BulkSource.CAXTON)
-        await caxton.bulk_payments.submit(upload, scene.payroll)

@@ -8,10 +8,20 @@ from attrs import frozen
 
 from caxton_async.batch.rows import Row
 from caxton_async.batch.states import RowState
-from caxton_async.cli.scene import Scene
-from caxton_async.models import MoveFunds
+from caxton_async.models import MoveFunds, minor_units
 
 _Key = tuple[str, str, str]
+
+
+@frozen
+class Story:
+    """What the client's side knows: the moves made first, the payments, what became of them, and in which time."""
+
+    first_moves: Sequence[MoveFunds]
+    rows: Sequence[Row]
+    states: Mapping[str, RowState]
+    payroll: Sequence[str]  # the references that were accepted
+    seconds: float
 
 
 @frozen
@@ -65,19 +75,17 @@ class Comparison:
 _SHOWN = (RowState.ACCEPTED, RowState.REJECTED, RowState.UNKNOWN)
 
 
-def compare(
-    scene: Scene, rows: Sequence[Row], states: Mapping[str, RowState], ledger: Mapping[str, Any], *, seconds: float
-) -> Comparison:
+def compare(story: Story, ledger: Mapping[str, Any]) -> Comparison:
     """Hold what the client says against the ledger.
 
     Payments that ask for the same cannot be told apart in the ledger: of each kind there must be at least as many as
     were accepted, and no more than were accepted or are unknown.
     """
     held = Counter((source, target, amount) for _, source, target, amount in ledger["moves"])
-    held -= Counter(_key(move) for move in scene.first_moves)
+    held -= Counter(_key(move) for move in story.first_moves)
     said: dict[RowState, Counter[_Key]] = {state: Counter() for state in RowState}
-    for row in rows:
-        said[states[row.reference]][_key(row.request)] += 1
+    for row in story.rows:
+        said[story.states[row.reference]][_key(row.request)] += 1
     accepted, unknown = said[RowState.ACCEPTED], said[RowState.UNKNOWN]
     problems = list(ledger["problems"])
     problems += [f"accepted, and not in the ledger: {kind} x {n}" for kind, n in (accepted - held).items()]
@@ -86,10 +94,9 @@ def compare(
     left = sum(said[state].total() for state in RowState if state not in _SHOWN)
     problems += [f"{left} rows were not concluded"] * bool(left)
     paid = Counter(payment["reference"] for payment in ledger["payments"])
-    expected = Counter(row.client_recipient_reference for row in scene.payroll)
-    problems += ["the payroll was not paid once"] * (paid != expected)
+    expected = Counter(story.payroll)
+    problems += ["the payroll is not paid once"] * (paid != expected)
     problems += [f"{ledger['logins']} logins were made"] * (ledger["logins"] != 1)
-    total = len(rows)
     return Comparison(
         counts={state: counter.total() for state, counter in said.items() if counter},
         carried_out={
@@ -101,18 +108,12 @@ def compare(
         payroll_paid=paid.total(),
         logins=ledger["logins"],
         requests=sum(ledger["requests"].values()),
-        calls_per_second=total / seconds if seconds else 0.0,
+        calls_per_second=len(story.rows) / story.seconds if story.seconds else 0.0,
         problems=tuple(problems),
     )
 
 
-def _key(request: object) -> _Key:
-    assert isinstance(request, MoveFunds)
+def _key(request: MoveFunds) -> _Key:
     # As the ledger writes an amount: with all minor units of its currency.
-    return request.from_currency, request.to_currency, _exact(request)
-
-
-def _exact(request: MoveFunds) -> str:
-    from caxton_async.models import minor_units
-
-    return f"{request.amount:.{minor_units(request.from_currency)}f}"
+    amount = f"{request.amount:.{minor_units(request.from_currency)}f}"
+    return request.from_currency, request.to_currency, amount

@@ -8,6 +8,7 @@ from decimal import Decimal
 from caxton_async.emulator.ledger import Ledger
 
 PATH = "/_emulator/state"
+_REFERENCES = ("PaymentReference", "ClientRecipientReference", "RecipientReference")
 
 
 def describe(ledger: Ledger, counts: Mapping[str | None, int]) -> dict[str, object]:
@@ -23,7 +24,7 @@ def describe(ledger: Ledger, counts: Mapping[str | None, int]) -> dict[str, obje
         "moves": [[move.account.username, move.source, move.target, str(move.amount)] for move in ledger.moves],
         "payments": [
             {
-                "reference": payment.row.get("ClientRecipientReference") or payment.row.get("RecipientReference"),
+                "reference": next((payment.row[name] for name in _REFERENCES if payment.row.get(name)), None),
                 "currency": payment.currency,
                 "amount": str(payment.amount),
                 "status": payment.status,
