@@ -158,9 +158,9 @@ def _to_event_name(value: WebhookEvent | str) -> str:
 
 def _to_bulk_source(value: object) -> BulkSource:
     for source in BulkSource:
-        if value in {source, source.value}:
+        if value in (source, source.value):
             return source
-    choices = ", ".join(f"{source.value} ({source.name})" for source in BulkSource)
+    choices = ", ".join(f"{source.value!r} ({source.name})" for source in BulkSource)
     raise InvalidRequest(f"external_source must be one of {choices}")
 
 
