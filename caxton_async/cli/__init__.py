@@ -21,6 +21,9 @@ _COMMANDS: Final = {
     "call": ("calls:call", "Make one call of the API."),
     "run": ("running:run", "Make one call for each row of a file."),
     "resume": ("running:resume", "Go on with a batch that was stopped or killed."),
+    "status": ("viewing:status", "Show how a batch stands, also while it runs."),
+    "report": ("viewing:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
+    "settle": ("viewing:settle", "Record what was found out about a row whose outcome is unknown."),
 }
 _AUTH: Final = {
     "password": ("auth:password", "Have the API generate a password."),

@@ -6,10 +6,9 @@ import json as json_text
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 from attrs import fields, fields_dict, has
-from cyclopts import Parameter
 
 from caxton_async.batch.columns import Misfit, Slot, slots_of
 from caxton_async.bulk import fold
@@ -57,8 +56,8 @@ def _describe(endpoint: Endpoint[Any, Any]) -> dict[str, object]:
 
 
 def call(
-    name: Annotated[str, Parameter(help="The name of a call, as `caxton endpoints` lists it.")],
-    *arguments: Annotated[str, Parameter(help="Its fields as KEY=VALUE.")],
+    name: str,
+    *arguments: str,
     out: Path | None = None,
     show: bool = False,
     yes: bool = False,
@@ -70,6 +69,8 @@ def call(
     of the two.
 
     Args:
+        name: The name of a call, as `caxton endpoints` lists it.
+        arguments: Its fields, each as KEY=VALUE.
         out: Write a result that holds a secret to this new file, which only you can read.
         show: Print a result that holds a secret in clear.
         yes: Carry out, in production, a call that must not be repeated.

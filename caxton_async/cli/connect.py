@@ -4,7 +4,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -59,10 +59,8 @@ def connect(configuration: Configuration, *, on_event: Callable[[Event], None] |
 
     _warn_of_end(configuration)
     settings = evolve(configuration.settings, on_event=on_event)
-    client = CaxtonClient(
-        configuration.credentials, settings, token_store=SqliteTokenStore(state_folder() / "tokens.sqlite")
-    )
-    return client
+    store = SqliteTokenStore(state_folder() / "tokens.sqlite")
+    return CaxtonClient(configuration.credentials, settings, token_store=store)
 
 
 def act(client: "CaxtonClient", configuration: Configuration) -> "CaxtonClient":
@@ -74,14 +72,14 @@ def act(client: "CaxtonClient", configuration: Configuration) -> "CaxtonClient":
     return client
 
 
-def check_production(configuration: Configuration, endpoint: Endpoint[object, object], *, yes: bool) -> None:
+def check_production(configuration: Configuration, endpoint: Endpoint[Any, Any], *, yes: bool) -> None:
     """Check that real money moves only when `--yes` was given.
 
     **Raises** Failure when it was not.
     """
     if configuration.settings.is_production and not endpoint.repeatable and not yes:
         raise Failure(
-            f"{endpoint.name} would be carried out for real at {configuration.settings.origin}: add --yes if you mean it"
+            f"{endpoint.name} would be carried out for real at {configuration.settings.origin}: add --yes to do so"
         )
 
 

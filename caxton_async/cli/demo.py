@@ -5,24 +5,22 @@ import json as json_text
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final, cast
 
-from cyclopts import Parameter
-
-from caxton_async.batch.payroll import BULK_PAYMENTS
-from caxton_async.batch.rows import Row, read_rows
+from caxton_async.batch import BULK_PAYMENTS, Row, read_rows
+from caxton_async.bulk import BulkPaymentRow
 from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import show_json, show_table, tell
-from caxton_async.cli.scene import Scene, plan_scene, set_up
+from caxton_async.cli.scene import plan_scene, set_up
 from caxton_async.cli.verdict import Comparison, Story, compare
 from caxton_async.cli.watch import Watch, command
 from caxton_async.endpoints import MOVE_FUNDS
+from caxton_async.models import MoveFunds
 
 # The emulator remembers each payment, and all of them are compared.
 _MAX_ROWS: Final = 20_000
@@ -33,9 +31,7 @@ _HOLD_S: Final = 10.0
 
 
 def demo(
-    file: Annotated[
-        Path | None, Parameter(help="Payments of your own: reference,from_currency,to_currency,amount.")
-    ] = None,
+    file: Path | None = None,
     /,
     *,
     json: bool = False,
@@ -45,6 +41,7 @@ def demo(
     It needs no credentials and no network, and no money is real.
 
     Args:
+        file: Payments of your own, as CSV with the columns reference, from_currency, to_currency and amount.
         json: Print the comparison as JSON.
     """
     with as_file(files("caxton_async.cli")) as samples, tempfile.TemporaryDirectory(prefix="caxton-demo-") as folder:
@@ -62,7 +59,8 @@ def demo(
 
 
 def _play(rows: list[Row], file: Path, payroll: Path) -> Comparison:
-    scene = plan_scene([row.request for row in rows], [row.request for row in read_rows(payroll, BULK_PAYMENTS)])
+    payments = [cast(BulkPaymentRow, row.request) for row in read_rows(payroll, BULK_PAYMENTS)]
+    scene = plan_scene([cast(MoveFunds, row.request) for row in rows], payments)
     faults = file.parent / "faults.json"
     faults.write_text(json_text.dumps(_faults(len(rows), after=len(scene.first_moves))))
     with _emulator(faults) as variables:
@@ -98,7 +96,10 @@ def _faults(rows: int, *, after: int) -> list[dict[str, object]]:
 def _emulator(faults: Path) -> Iterator[dict[str, str]]:
     """Run the emulator in a process of its own; gives the variables that reach it."""
     arguments = ["emulator", "--json", "--faults", str(faults)]
-    with subprocess.Popen(command(arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    process = subprocess.Popen(  # noqa: S603 -- our own command
+        command(arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with process:
         try:
             line = process.stdout.readline() if process.stdout else b""
             if not line:

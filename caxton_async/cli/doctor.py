@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from attrs import evolve, frozen
 
@@ -192,15 +192,13 @@ async def _check_calls(examination: _Examination, configuration: Configuration) 
 
 def _undocumented(endpoint: Endpoint[Any, Any], model: object) -> list[str]:
     """Name the members of an answer that the documentation does not show."""
-    from typing import get_args
-
     for step in (endpoint.at or "").split("."):
         if step and isinstance(model, dict):
             model = next((item for name, item in model.items() if name.lower() == step.lower()), None)
     item = model[0] if isinstance(model, list) and model else model
     if not isinstance(item, dict):
         return []
-    cls = next(iter(get_args(endpoint.returns)), endpoint.returns)
+    cls: Any = next(iter(get_args(endpoint.returns)), endpoint.returns)
     known = {name.lower() for name in spellings(cls).values()}
     known |= {"apistatuscode", "apistatus", "apistatusdescription"}
     return sorted(name for name in item if name.lower() not in known)

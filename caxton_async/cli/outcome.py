@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from caxton_async.batch.states import JournalFailed, JournalRefused
 from caxton_async.cli.output import tell
 from caxton_async.errors import (
     AuthenticationFailed,
@@ -34,8 +33,6 @@ class ExitCode(enum.IntEnum):
 
 _CODES: tuple[tuple[type[CaxtonError], ExitCode], ...] = (
     (OutcomeUnknown, ExitCode.UNKNOWN),
-    (JournalFailed, ExitCode.UNKNOWN),
-    (JournalRefused, ExitCode.USAGE),
     (AuthenticationFailed, ExitCode.AUTHENTICATION),
     (NotAuthorised, ExitCode.AUTHENTICATION),
     (ConfigurationError, ExitCode.USAGE),
@@ -55,7 +52,10 @@ def code_of(error: CaxtonError) -> ExitCode:
     """Return the exit code of an error: 5 says that nothing was done, or that doing it again is safe."""
     if isinstance(error, Failure):
         return error.code
-    for kind, code in _CODES:
+    from caxton_async.batch import JournalError, JournalFailed  # brings the client with it
+
+    codes = (*_CODES, (JournalFailed, ExitCode.UNKNOWN), (JournalError, ExitCode.USAGE))
+    for kind, code in codes:
         if isinstance(error, kind):
             return code
     return ExitCode.LEFT if error.safe_to_retry else ExitCode.REJECTED

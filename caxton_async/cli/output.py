@@ -4,12 +4,11 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
-from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import fields, has
 
@@ -32,22 +31,16 @@ def printable(text: str) -> str:
 
 def plain(value: object, *, reveal: bool = False) -> object:
     """Return `value` as JSON can carry it: exact amounts as text, secrets masked unless they are to be revealed."""
-    match value:
-        case Secret():
-            return value.reveal() if reveal else str(value)
-        case Decimal():
-            return f"{value:f}"
-        case dt.date():
-            return value.isoformat()
-        case Enum():
-            return value.value
-        case Mapping():
-            return {str(key): plain(item, reveal=reveal) for key, item in value.items()}
-        case tuple() | list():
-            return [plain(item, reveal=reveal) for item in value]
-    if has(type(value)):
-        return {a.name: plain(getattr(value, a.name), reveal=reveal) for a in fields(type(value))}
-    return value
+    if isinstance(value, Secret):
+        return value.reveal() if reveal else str(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [plain(item, reveal=reveal) for item in value]
+    cls: Any = type(value)
+    return {a.name: plain(getattr(value, a.name), reveal=reveal) for a in fields(cls)} if has(cls) else value
 
 
 def show_json(data: object) -> None:

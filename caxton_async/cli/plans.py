@@ -7,7 +7,6 @@ from typing import Any
 
 from attrs import frozen
 
-
 from caxton_async.batch.plan import Plan, make_plan, plan_digest, row_digest
 from caxton_async.batch.reader import SUFFIX, read_journal
 from caxton_async.batch.rows import input_digest, stream_rows

@@ -6,18 +6,28 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from attrs import define, field
-from cyclopts import Parameter
 
-from caxton_async.batch.journal import Journal
-from caxton_async.batch.payroll import BULK_PAYMENTS, run_bulk_payments
-from caxton_async.batch.reader import check_not_run_before, default_path, read_journal
-from caxton_async.batch.rows import Row, input_digest, stream_rows
-from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
-from caxton_async.batch.states import SENDABLE, JournalRefused, RowState
+from caxton_async.batch import (
+    BULK_PAYMENTS,
+    BatchSummary,
+    Journal,
+    JournalRefused,
+    Row,
+    RowOutcome,
+    RowState,
+    check_not_run_before,
+    default_path,
+    input_digest,
+    read_journal,
+    run_batch,
+    run_bulk_payments,
+    stream_rows,
+)
+from caxton_async.batch.states import SENDABLE
 from caxton_async.cli.calls import find_endpoint
 from caxton_async.cli.connect import act, check_production, connect, read_environment
 from caxton_async.cli.outcome import ExitCode, Failure
@@ -33,9 +43,9 @@ if TYPE_CHECKING:
 _CONCURRENCY: Final = 64
 
 
-def run(
-    name: Annotated[str, Parameter(help="The name of a call, as `caxton endpoints` lists it, or bulk_payments.")],
-    file: Annotated[Path, Parameter(help="A CSV, JSON Lines or xlsx file with a column `reference` and one a field.")],
+def run(  # noqa: PLR0913 -- each is an option of the command
+    name: str,
+    file: Path,
     *,
     journal: Path | None = None,
     concurrency: int = _CONCURRENCY,
@@ -47,6 +57,8 @@ def run(
     """Make one call for each row of a file.  It can be stopped, or killed, at any instant and resumed.
 
     Args:
+        name: The name of a call, as `caxton endpoints` lists it, or bulk_payments.
+        file: A CSV, JSON Lines or xlsx file with a column `reference`, and one for each field of the call.
         journal: Where to keep what was sent and what came of it; beside the file unless told otherwise.
         concurrency: How many calls are in flight at once.
         dry_run: Send nothing: check the file, and print what would be sent and the digest of this plan.
@@ -76,7 +88,7 @@ def run(
 
 
 def resume(
-    journal: Annotated[Path, Parameter(help="The journal of a batch that was begun.")],
+    journal: Path,
     *,
     concurrency: int = _CONCURRENCY,
     yes: bool = False,
@@ -85,6 +97,7 @@ def resume(
     """Go on with a batch: rows that were not sent are sent; those whose outcome is unknown never are.
 
     Args:
+        journal: The journal of the batch.
         concurrency: How many calls are in flight at once.
         yes: Do it in production.
         json: Print the result as JSON.
@@ -156,7 +169,7 @@ async def _send(batch: _Batch, client: "CaxtonClient", on_progress: Callable[[Ro
     def rows() -> Iterator[Row]:
         return stream_rows(batch.file, batch.endpoint)
 
-    common = {"journal": batch.journal, "on_progress": on_progress, "stop": batch.stop}
+    common: dict[str, Any] = {"journal": batch.journal, "on_progress": on_progress, "stop": batch.stop}
     if batch.endpoint is BULK_PAYMENTS:
         return await run_bulk_payments(client, rows, description=batch.file.stem, **common)
     return await run_batch(client, batch.endpoint, rows, concurrency=batch.concurrency, **common)

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
-from caxton_async.batch.rows import Row
-from caxton_async.batch.states import RowState
+from caxton_async.batch import Row, RowState
 from caxton_async.models import MoveFunds, minor_units
 
 _Key = tuple[str, str, str]
@@ -85,7 +84,7 @@ def compare(story: Story, ledger: Mapping[str, Any]) -> Comparison:
     held -= Counter(_key(move) for move in story.first_moves)
     said: dict[RowState, Counter[_Key]] = {state: Counter() for state in RowState}
     for row in story.rows:
-        said[story.states[row.reference]][_key(row.request)] += 1
+        said[story.states[row.reference]][_key(cast(MoveFunds, row.request))] += 1
     accepted, unknown = said[RowState.ACCEPTED], said[RowState.UNKNOWN]
     problems = list(ledger["problems"])
     problems += [f"accepted, and not in the ledger: {kind} x {n}" for kind, n in (accepted - held).items()]

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from attrs import define
 
-from caxton_async.batch.reader import default_path, read_journal
-from caxton_async.batch.rows import read_rows
-from caxton_async.batch.states import JournalRefused, RowState
+from caxton_async.batch import JournalRefused, RowState, default_path, read_journal, read_rows
 from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import Bar, progress, tell
 from caxton_async.endpoints import Endpoint
@@ -64,7 +62,9 @@ class Watch:
         said = self.journal.with_name("said")
         total = sum(1 for _ in read_rows(self.file, self.endpoint))
         with progress("payments", total) as bar, said.open("wb") as output:
-            process = subprocess.Popen(command(arguments), env=self.environment, stdout=output, stderr=output)
+            process = subprocess.Popen(  # noqa: S603 -- our own command
+                command(arguments), env=self.environment, stdout=output, stderr=output
+            )
             try:
                 was_killed = self._watch(process, bar, kill_at)
             finally:

@@ -1,7 +1,7 @@
 """The token shared by the processes of one host, in an SQLite file that only its user can read.
 
-What belongs here: a `TokenStore`.  What does not: when a token is used or renewed (`tokens`).  The lock that one process
-holds while it logs in for all is SQLite's own, taken by `BEGIN IMMEDIATE`: it dies with its holder, however that ends.
+What belongs here: a `TokenStore`.  What does not: when a token is used or renewed (`tokens`).  The lock that one
+process holds while it logs in for all is SQLite's own (`BEGIN IMMEDIATE`): it dies with its holder, however that ends.
 Passwords are never stored; a token stands under a key that names the origin and the credential it belongs to.
 """
 
@@ -52,7 +52,7 @@ class SqliteTokenStore:
     async def _lock(self) -> AsyncIterator[None]:
         connection = _Connection(self._path)
         try:
-            while not await connection.run(_begin):
+            while not await connection.run(_begin):  # noqa: ASYNC110 -- another process sets no event of ours
                 await asyncio.sleep(_PAUSE_S)
             self._held = connection
             try:
