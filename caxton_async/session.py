@@ -68,6 +68,7 @@ class _Call:
     started: float
     deadline: float
     attempt: int = 0
+    sent: Sent = Sent.NO  # by the attempts that are over
 
 
 class Session:
@@ -112,9 +113,11 @@ class Session:
     async def aclose(self) -> None:
         """Stop a login under way and close every connection; calls in flight end with what is known of them."""
         self._closed = True
-        if self._tokens is not None:
-            await self._tokens.aclose()
-        await self._transport.aclose()
+        try:
+            if self._tokens is not None:
+                await self._tokens.aclose()
+        finally:
+            await self._transport.aclose()
 
     def _holder(self) -> TokenHolder:
         """Return the holder of the token, after a check that the client can be used here and now."""
@@ -159,24 +162,32 @@ class Session:
     async def _login(self) -> StoredToken:
         password = await self._password()
         call = self._begin(GET_ACCESS_TOKEN, View(deadline_s=self.settings.token_timeout_s))
-        request = GetAccessToken(self.credentials.username, password)
-        while True:
-            issued_at = time.time()
-            outcome = await self._attempt(call, request, self._build(call, request, Caller()), (password,))
-            if not isinstance(outcome, NotSent) or call.attempt >= self.settings.max_attempts:
-                break
-            delay = delay_s(outcome, repeatable=False, attempt=call.attempt, share=random.random())  # noqa: S311  # jitter is no secret
-            if delay is None:
-                break
-            await asyncio.sleep(delay)
+        try:
+            outcome = await self._try_login(call, password)
+        except asyncio.CancelledError:
+            self._emit("login_failed", call, Sent.UNKNOWN)  # its time is up, or the client is being closed
+            raise
         if isinstance(outcome, CaxtonError):
             self._emit("login_failed", call, outcome.sent, outcome)
             raise self._login_error(outcome, password)
         self._emit("login", call, Sent.YES)
-        token = outcome.model
-        if not fits_header(token.access_token):
-            raise AuthenticationFailed("the API gave an access token that no header can carry")
-        return StoredToken(token.access_token, token.token_type, token.expires_in, issued_at)
+        return outcome
+
+    async def _try_login(self, call: _Call, password: Secret) -> StoredToken | CaxtonError:
+        request = GetAccessToken(self.credentials.username, password)
+        while True:
+            issued_at = time.time()
+            outcome = await self._attempt(call, request, self._build(call, request, Caller()), (password,))
+            if isinstance(outcome, Envelope):
+                token = outcome.model
+                if not fits_header(token.access_token):
+                    return AuthenticationFailed("the API gave an access token that no header can carry")
+                return StoredToken(token.access_token, token.token_type, token.expires_in, issued_at)
+            share = random.random()  # noqa: S311  # jitter is no secret
+            delay = delay_s(outcome, repeatable=False, attempt=call.attempt, share=share)
+            if not isinstance(outcome, NotSent) or delay is None or call.attempt >= self.settings.max_attempts:
+                return outcome
+            await asyncio.sleep(delay)
 
     def _login_error(self, error: CaxtonError, password: Secret) -> CaxtonError:
         if isinstance(error, ApiError) and error.http_status in {200, 400, 401, 403}:
@@ -209,7 +220,7 @@ class Session:
                 left = self._left(call)
             try:
                 if left <= 0:
-                    raise _deadline_exceeded(call, Sent.NO)
+                    raise _deadline_exceeded(call, call.sent)
                 draft.timeout_s = min(view.attempt_timeout_s, left)
                 outcome = await self._attempt(call, request, draft, draft.secret_headers.values())
             finally:
@@ -277,6 +288,8 @@ class Session:
         share = random.random()  # noqa: S311  # jitter is no secret
         delay = delay_s(error, repeatable=call.endpoint.repeatable, attempt=call.attempt, share=share)
         if delay is not None and call.attempt < view.max_attempts and delay < left and self._budget.spend():
+            if call.endpoint.repeatable and error.sent is not Sent.NO:
+                call.sent = Sent.UNKNOWN
             self._emit("retry", call, error.sent, error)
             await asyncio.sleep(delay)
             return
@@ -292,18 +305,19 @@ class Session:
         except TimeoutError:
             pass
         # Raised here, so that it has no context.
-        raise _deadline_exceeded(call, Sent.NO)
+        raise _deadline_exceeded(call, call.sent)
 
     def _warn_if_assumed(self, endpoint: Endpoint[Any, Any]) -> None:
         if endpoint.documented or endpoint.name in self.settings.paths or endpoint.name in self._warned:
             return
-        self._warned.add(endpoint.name)
         warnings.warn(
             f"the path of {endpoint.name} ({endpoint.path}) is not documented by the vendor: once it works for you, "
             f"name it in Settings(paths={{{endpoint.name!r}: ...}}) or CAXTON_PATH_{endpoint.name.upper()}",
             AssumedPathWarning,
             stacklevel=2,
         )
+        # Only now: where the warning is made an error, each use is one until the path is confirmed.
+        self._warned.add(endpoint.name)
 
     def _emit(
         self, kind: str, call: _Call, sent: Sent, error: CaxtonError | None = None, http_status: int | None = None
@@ -333,7 +347,7 @@ class Session:
 
 def _deadline_exceeded(call: _Call, sent: Sent) -> DeadlineExceeded:
     seconds = call.deadline - call.started
-    where = "before it was sent" if sent is Sent.NO else "while it was in flight"
+    where = "before it was sent" if sent is Sent.NO else "after it was sent"
     return DeadlineExceeded(
         f"the deadline of {call.endpoint.name} ({seconds:g} s) passed {where}; it is safe to call again",
         endpoint=call.endpoint.name,

@@ -8,6 +8,7 @@ after that is a flaw of the reply, whatever goes wrong before is `NotSent`.
 import asyncio
 import functools
 import io
+import math
 import select
 import ssl
 import weakref
@@ -106,7 +107,8 @@ class Transport:
         self._closed = False
         # Nearly every attempt has the same time, so that nearly none makes an object for it.
         self._timeout = functools.lru_cache(maxsize=64)(
-            functools.partial(aiohttp.ClientTimeout, connect=settings.connect_timeout_s)
+            # aiohttp would round the end of long timeouts up to a whole second, past the deadline.
+            functools.partial(aiohttp.ClientTimeout, connect=settings.connect_timeout_s, ceil_threshold=math.inf)
         )
 
     async def __aenter__(self) -> Self:
