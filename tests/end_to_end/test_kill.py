@@ -1,0 +1,139 @@
+"""Batches killed with SIGKILL, in a process of their own, while the emulator in this one keeps the books."""
+
+import asyncio
+import multiprocessing
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from batch_process import Orders, carry_out, reference
+from scale import scaled
+
+from caxton_async.batch import Journal, RowState
+from caxton_async.emulator import Emulator, Fault
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+# Forked from a server that has everything imported, a process begins its batch within some ten milliseconds.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["caxton_async.batch"])
+
+UNKNOWN = {RowState.UNKNOWN}
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    """An API with money, a pot, and answers that get lost or come when nobody asked."""
+    async with Emulator(history=None) as emulator:
+        main = emulator.ledger.accounts.main
+        emulator.ledger.fund(main, "GBP", Decimal("10_000_000.00"))
+        emulator.ledger.create_pot(main, "GBP", "POT1", None)
+        yield emulator
+
+
+def orders_for(emulator: Emulator, journal: Path, **extra: object) -> Orders:
+    """Tell a process what to do."""
+    settings, credentials = emulator.settings, emulator.credentials
+    return Orders(
+        base_url=emulator.base_url,
+        paths=dict(settings.paths),
+        username=credentials.username,
+        client_name=credentials.client_name,
+        password=credentials.password.reveal(),
+        journal=str(journal),
+        **extra,
+    )
+
+
+async def live(orders: Orders, *, kill_after_s: float | None = None) -> bool:
+    """Let a process work until it is done or killed, and say whether it was killed."""
+    process = PROCESSES.Process(target=carry_out, args=(orders,))
+    process.start()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(process.sentinel, ended.set)
+    timer = loop.call_later(kill_after_s, process.kill) if kill_after_s is not None else None
+    await ended.wait()
+    loop.remove_reader(process.sentinel)
+    if timer is not None:
+        timer.cancel()
+    process.join()
+    assert process.exitcode in {0, -signal.SIGKILL}
+    return process.exitcode != 0
+
+
+def check(journal: Path, rows: int, done: Counter[str]) -> Counter[RowState]:
+    """Check a finished batch against the books: nothing done twice, nothing lost, each row in one final state."""
+    with Journal.open(journal) as opened:
+        states = {row.reference: row.state for row in opened.rows()}
+    assert states.keys() == {reference(n) for n in range(1, rows + 1)}
+    assert set(states.values()) <= {RowState.ACCEPTED, RowState.UNKNOWN}
+    assert done.keys() <= states.keys()
+    assert set(done.values()) <= {1}
+    for name, state in states.items():
+        assert done[name] == 1 or state is RowState.UNKNOWN, name
+    return Counter(states.values())
+
+
+def moved(emulator: Emulator) -> Counter[str]:
+    """Count by row what the ledger moved."""
+    return Counter(reference(int(move.amount * 100)) for move in emulator.ledger.moves)
+
+
+def paid(emulator: Emulator, rows: int) -> Counter[str]:
+    """Count by row what the ledger paid."""
+    return Counter({name: n for i in range(1, rows + 1) if (n := emulator.ledger.paid(name := reference(i)))})
+
+
+async def test_a_batch_killed_at_random_instants_does_nothing_twice_and_loses_nothing(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    """However often and whenever a run is killed, under lost and stale answers, the books agree with the journal."""
+    for fault in (
+        Fault("reset_after_work", endpoint="move_funds", every=29),
+        Fault("reset_after_read", endpoint="move_funds", every=31),
+        Fault("stale_bytes", endpoint="move_funds", every=13),
+        Fault("latency", endpoint="move_funds", every=7, seconds=0.02),
+    ):
+        emulator.faults.add(fault)
+    rng, rows, kills, batch = random.Random(), 60, 0, 0  # instants are no less random for having a seed
+    total: Counter[RowState] = Counter()
+
+    while kills < scaled(50, 1000):
+        batch += 1
+        journal = tmp_path / f"{batch}.caxton-journal"
+        emulator.ledger.moves.clear()
+        while await live(orders_for(emulator, journal, rows=rows), kill_after_s=rng.uniform(0, 0.35)):
+            kills += 1
+        total += check(journal, rows, moved(emulator))
+
+    assert total[RowState.ACCEPTED] > total[RowState.UNKNOWN]
+
+
+@pytest.mark.parametrize("payroll", [False, True], ids=["rows", "payroll"])
+async def test_a_batch_killed_at_any_step_does_nothing_twice_and_loses_nothing(
+    emulator: Emulator, tmp_path: Path, payroll: bool
+) -> None:
+    """A run killed before each of its steps in turn, on disk or on the wire, is finished by the next run."""
+    rows, step, was_killed = 3, 0, True
+    emulator.ledger.accounts.main.balances["GBP"] = Decimal("10_000_000.00")
+
+    while was_killed:
+        step += 1
+        journal = tmp_path / f"{step}.caxton-journal"
+        emulator.ledger.moves.clear()
+        emulator.ledger.payments.clear()
+        orders = orders_for(emulator, journal, rows=rows, concurrency=2, payroll=payroll, crash_at=step)
+        was_killed = await live(orders)
+        assert not await live(evolve(orders, crash_at=0))
+        found = check(journal, rows, paid(emulator, rows) if payroll else moved(emulator))
+        if payroll:
+            assert len(found) == 1, "the rows of a payroll share one outcome"
+        elif not was_killed:
+            assert found == {RowState.ACCEPTED: rows}
+
+    assert step > 40
