@@ -187,6 +187,7 @@ class Session:
             delay = delay_s(outcome, repeatable=False, attempt=call.attempt, share=share)
             if not isinstance(outcome, NotSent) or delay is None or call.attempt >= self.settings.max_attempts:
                 return outcome
+            self._emit("retry", call, outcome.sent, outcome)
             await asyncio.sleep(delay)
 
     def _login_error(self, error: CaxtonError, password: Secret) -> CaxtonError:
