@@ -110,7 +110,17 @@ def stream_rows(path: str | Path, endpoint: Endpoint[Any, Any], *, check: Check 
     """
     reading = _Reading(Path(path), endpoint.sends, check, slots_of(endpoint.sends))
     yield from reading.rows()
-    reading.raise_for_errors()
+    counted = f"{reading.count} error{'s' if reading.count > 1 else ''}"
+    raise_for_errors(f"{path} has {counted}, so none of it is sent", reading.errors, reading.count)
+
+
+def raise_for_errors(first: str, errors: Sequence[RowError], count: int | None = None) -> None:
+    """Raise RowErrors, its message beginning with `first`, when there are errors; `count` is more than are kept."""
+    if not errors:
+        return
+    count, shown = count or len(errors), errors[:_MAX_ERRORS]
+    more = [f"and {count - len(shown)} more"] if count > len(shown) else []
+    raise RowErrors("\n  ".join([f"{first}:", *map(str, shown), *more]), errors=shown, count=count)
 
 
 def input_digest(path: str | Path) -> str:
@@ -142,15 +152,6 @@ class _Reading:
         self.count += 1
         if len(self.errors) < _MAX_ERRORS:
             self.errors.append(RowError(line, column, problem))
-
-    def raise_for_errors(self) -> None:
-        if not self.count:
-            return
-        shown = [str(error) for error in self.errors]
-        if self.count > len(shown):
-            shown.append(f"and {self.count - len(shown)} more")
-        first = f"{self.path} has {self.count} error{'s' if self.count > 1 else ''}, so none of it is sent:"
-        raise RowErrors("\n  ".join([first, *shown]), errors=self.errors, count=self.count)
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows that are right, and remember what is wrong with the others."""
