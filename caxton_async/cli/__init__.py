@@ -23,7 +23,8 @@ _COMMANDS: Final = {
     "resume": ("running:resume", "Go on with a batch that was stopped or killed."),
     "status": ("viewing:status", "Show how a batch stands, also while it runs."),
     "report": ("viewing:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
-    "settle": ("viewing:settle", "Record what was found out about a row whose outcome is unknown."),
+    "reconcile": ("settling:reconcile", "Settle unknown outcomes by a bank statement, or by a function of your own."),
+    "settle": ("settling:settle", "Record what was found out about a row whose outcome is unknown."),
 }
 _AUTH: Final = {
     "password": ("auth:password", "Have the API generate a password."),

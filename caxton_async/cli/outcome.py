@@ -54,7 +54,11 @@ def code_of(error: CaxtonError) -> ExitCode:
         return error.code
     from caxton_async.batch import JournalError, JournalFailed  # brings the client with it
 
-    codes = (*_CODES, (JournalFailed, ExitCode.UNKNOWN), (JournalError, ExitCode.USAGE))
+    codes: tuple[tuple[type[CaxtonError], ExitCode], ...] = (
+        *_CODES,
+        (JournalFailed, ExitCode.UNKNOWN),
+        (JournalError, ExitCode.USAGE),
+    )
     for kind, code in codes:
         if isinstance(error, kind):
             return code

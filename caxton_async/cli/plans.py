@@ -7,10 +7,18 @@ from typing import Any
 
 from attrs import frozen
 
+from caxton_async.batch import (
+    BULK_PAYMENTS,
+    JournalReader,
+    JournalRefused,
+    RowState,
+    input_digest,
+    read_journal,
+    stream_rows,
+)
 from caxton_async.batch.plan import Plan, make_plan, plan_digest, row_digest
-from caxton_async.batch.reader import SUFFIX, read_journal
-from caxton_async.batch.rows import input_digest, stream_rows
-from caxton_async.batch.states import JournalRefused, RowState
+from caxton_async.batch.reader import SUFFIX
+from caxton_async.cli.calls import find_endpoint
 from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
@@ -31,6 +39,26 @@ class Prepared:
     input_digest: str
     digest: str
     elsewhere: tuple[str, ...]
+
+
+def find_batch_endpoint(name: str) -> Endpoint[Any, Any]:
+    """Return the call, or the kind of payroll, of which a batch is made.
+
+    **Raises** InvalidRequest when there is none of this name.
+    """
+    return BULK_PAYMENTS if name == BULK_PAYMENTS.name else find_endpoint(name)
+
+
+def input_of(journal: JournalReader) -> Path:
+    """Return where the input of a batch is: where it was, or beside the journal.
+
+    **Raises** JournalRefused when it is at neither place.
+    """
+    noted = Path(journal.details.get("input", "-"))
+    for place in (noted, journal.path.parent / noted.name):
+        if place.is_file():
+            return place
+    raise JournalRefused(f"the input of the journal {journal.path} is not there any more: {noted}")
 
 
 def prepare(endpoint: Endpoint[Any, Any], file: Path, configuration: Configuration) -> Prepared:
@@ -66,7 +94,8 @@ def _doubles_elsewhere(endpoint: Endpoint[Any, Any], file: Path, origin: str) ->
             with read_journal(path) as journal:
                 if (journal.endpoint, journal.origin) != (endpoint.name, origin):
                     continue
-                done = {row.digest: row.reference for state in _DONE for row in journal.rows(state)}
+                found = (row for state in _DONE for row in journal.rows(state))
+                done = {row.digest: row.reference for row in found if row.status.settled_as_paid is not False}
                 salt = journal.salt
         except JournalRefused as error:
             yield f"{path.name} cannot be compared: {error}"

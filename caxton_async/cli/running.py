@@ -28,11 +28,10 @@ from caxton_async.batch import (
     stream_rows,
 )
 from caxton_async.batch.states import SENDABLE
-from caxton_async.cli.calls import find_endpoint
 from caxton_async.cli.connect import act, check_production, connect, read_environment
 from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import progress, show_json, show_table, tell
-from caxton_async.cli.plans import acting_for, prepare, show_plan
+from caxton_async.cli.plans import acting_for, find_batch_endpoint, input_of, prepare, show_plan
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import AuthenticationFailed, NotAuthorised
@@ -66,7 +65,7 @@ def run(  # noqa: PLR0913 -- each is an option of the command
         yes: Do it in production.
         json: Print the result as JSON.
     """
-    endpoint = _find(name)
+    endpoint = find_batch_endpoint(name)
     configuration = read_environment()
     prepared = prepare(endpoint, file, configuration)
     if dry_run:
@@ -104,10 +103,10 @@ def resume(
     """
     configuration = read_environment()
     with read_journal(journal) as found:
-        endpoint, details, total = _find(found.endpoint), found.details, found.total
-    file = Path(details["input"])
+        endpoint, details, total = find_batch_endpoint(found.endpoint), found.details, found.total
+        file = input_of(found)
     check_production(configuration, endpoint, yes=yes)
-    if details["acting_for"] != acting_for(configuration):
+    if details.get("acting_for") != acting_for(configuration):
         raise JournalRefused(f"the batch was begun for {details['acting_for']}, not for {acting_for(configuration)}")
     opened = Journal.open(journal, digest=input_digest(file))
     total = prepare(endpoint, file, configuration).plan.count if total is None else total
@@ -173,10 +172,6 @@ async def _send(batch: _Batch, client: "CaxtonClient", on_progress: Callable[[Ro
     if batch.endpoint is BULK_PAYMENTS:
         return await run_bulk_payments(client, rows, description=batch.file.stem, **common)
     return await run_batch(client, batch.endpoint, rows, concurrency=batch.concurrency, **common)
-
-
-def _find(name: str) -> Endpoint[Any, Any]:
-    return BULK_PAYMENTS if name == BULK_PAYMENTS.name else find_endpoint(name)
 
 
 def _note(seen: Mapping[RowState, int]) -> str:

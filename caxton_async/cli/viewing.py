@@ -1,18 +1,19 @@
-"""`caxton status`, `report` and `settle`: how a batch stands, for people and programs, and a person's decision."""
+"""`caxton status` and `caxton report`: how a batch stands, for people and for programs."""
 
 import datetime as dt
-import getpass
 import sys
-from io import TextIOWrapper
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TextIO
 
-from caxton_async.batch import Journal, JournalReader, JournalRow, RowState, read_journal
+from caxton_async.batch import JournalReader, JournalRow, RowState, read_journal
 from caxton_async.batch.page import render_page
 from caxton_async.batch.report import summarise, write_csv, write_csv_for_people, write_json
-from caxton_async.cli.outcome import ExitCode, Failure
+from caxton_async.cli.outcome import Failure
 from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.cli.running import code_of_counts
+from caxton_async.cli.settling import export_not_paid
 
 
 def status(journal: Path, *, rows: bool = False, state: RowState | None = None, json: bool = False) -> int:
@@ -56,31 +57,52 @@ def _row(row: JournalRow) -> dict[str, object]:
 def report(
     journal: Path,
     *,
-    format: Literal["table", "json", "csv", "spreadsheet", "html"] = "table",  # noqa: A002 -- the name of the option
+    csv: Path | None = None,
+    spreadsheet: Path | None = None,
+    html: Path | None = None,
+    not_paid: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Print what became of a batch: figures, or a whole file to be redirected.
+    """Tell what became of a batch, in figures and in files.
 
     Args:
         journal: The journal of the batch.
-        format: json and csv are for programs; spreadsheet is CSV in which no cell is a formula; html is one page.
-        json: The same as --format json.
+        csv: Write each row to this CSV file, for programs.
+        spreadsheet: Write each row to this CSV file, for people: no cell of it is a formula.
+        html: Write one page, with charts, to this file.
+        not_paid: Write the rows that were settled as not paid to this new CSV file, which can be run.
+        json: Print the counts and each row as JSON.
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # lines of CSV end as they were written
     with read_journal(journal) as found:
-        match "json" if json else format:
-            case "json":
-                write_json(found, sys.stdout)
-            case "csv":
-                write_csv(found, sys.stdout)
-            case "spreadsheet":
-                write_csv_for_people(found, sys.stdout)
-            case "html":
-                print(render_page(found, dt.datetime.now(dt.UTC)))
-            case _:
-                _show_figures(found)
+        for file, write in ((csv, write_csv), (spreadsheet, write_csv_for_people), (html, _write_page)):
+            if file is not None:
+                with _writing(file) as opened:
+                    write(found, opened)
+        if not_paid is not None:
+            tell(f"{export_not_paid(found, not_paid)} rows are in {not_paid}")
+        if json:
+            write_json(found, sys.stdout)
+        elif not (csv or spreadsheet or html or not_paid):
+            _show_figures(found)
         return code_of_counts(found.counts())
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[TextIO]:
+    try:
+        opened = file.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        problem = error.strerror
+    else:
+        with opened:
+            yield opened
+        tell(f"written: {file}")
+        return
+    raise Failure(f"{file} cannot be written ({problem})")
+
+
+def _write_page(journal: JournalReader, file: TextIO) -> None:
+    file.write(render_page(journal, dt.datetime.now(dt.UTC)))
 
 
 def _show_figures(journal: JournalReader) -> None:
@@ -100,33 +122,3 @@ def _show_figures(journal: JournalReader) -> None:
             ("longest", f"{times.longest_s:.3f} s"),
         ]
         show_table((), figures)
-
-
-def settle(
-    journal: Path,
-    reference: str,
-    *,
-    note: str,
-    paid: bool = False,
-    not_paid: bool = False,
-    by: str | None = None,
-) -> int:
-    """Record what a person found out about a row whose outcome is unknown.
-
-    Args:
-        journal: The journal of the batch.
-        reference: The row.
-        note: How it was found out.
-        paid: It was carried out.
-        not_paid: It was not carried out.
-        by: Who says so; you, unless told otherwise.
-    """
-    if paid == not_paid:
-        raise Failure("say either --paid or --not-paid")
-    with Journal.open(journal) as opened:
-        opened.settle(reference, paid=paid, who=by or getpass.getuser(), note=note)
-        counts = opened.counts()
-    tell(
-        f"{reference} is settled as {'paid' if paid else 'not paid'}; {counts[RowState.UNKNOWN]} unknown rows are left"
-    )
-    return ExitCode.ACCEPTED
