@@ -101,6 +101,8 @@ class CaxtonClient:
 
         **Raises** InvalidRequest when no header can carry `user_token`.
         """
+        if isinstance(user_token, str):
+            user_token = Secret(user_token)  # at once: a crash reporter shows the variables of frames
         return self._with(r.act_as(self._view, user_token))
 
     def with_options(

@@ -15,7 +15,7 @@ from caxton_async import models as m
 from caxton_async.bulk import BulkPaymentRow, render_payload
 from caxton_async.secret import Secret
 from caxton_async.session import Session, View
-from caxton_async.wire import Caller, check_header_value
+from caxton_async.wire import check_header_value
 
 Result = TypeVar("Result")
 
@@ -184,11 +184,10 @@ def act_for(view: View, identity_number: str) -> View:
     return evolve(view, caller=evolve(view.caller, identity_number=identity_number))
 
 
-def act_as(view: View, user_token: str | Secret) -> View:
+def act_as(view: View, user_token: Secret) -> View:
     """Return `view` for a user account.
 
     **Raises** InvalidRequest when no header can carry `user_token`.
     """
     check_header_value(user_token, "the user token")
-    token = user_token if isinstance(user_token, Secret) else Secret(user_token)
-    return evolve(view, caller=Caller(view.caller.identity_number, token))
+    return evolve(view, caller=evolve(view.caller, user_token=user_token))
