@@ -164,7 +164,8 @@ def is_plain_path(path: object) -> bool:
 
 
 def _frozen_paths(value: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+    given: object = value
+    return MappingProxyType(dict(value)) if isinstance(given, Mapping) else value
 
 
 def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value: object) -> None:
@@ -276,11 +277,13 @@ def password_from_file(path: str | Path) -> PasswordProvider:
     return read
 
 
-def _refusal(make: Callable[..., object], **given: object) -> str | None:
+def _refusal(variable: str, make: Callable[..., object], **given: object) -> str | None:
+    """Return why what a variable gives is refused, said of the variable."""
     try:
         make(**given)
     except ConfigurationError as error:
-        return str(error)
+        said, name = str(error), variable.removeprefix("CAXTON_").lower()
+        return variable + said.removeprefix(name) if said.startswith(name) else f"{variable}: {said}"
     return None
 
 
@@ -298,20 +301,20 @@ def from_env(environ: Mapping[str, str]) -> Configuration:
     settings: dict[str, Any] = {name: value for name, value in given if value}
     prefix = "CAXTON_PATH_"
     paths = {name.removeprefix(prefix).lower(): path for name, path in environ.items() if name.startswith(prefix)}
-    refusals = {
-        "CAXTON_USERNAME": _refusal(Credentials, username=username, client_name="any"),
-        "CAXTON_CLIENT_NAME": _refusal(Credentials, username="any", client_name=client_name),
-        "CAXTON_PASSWORD_FILE": "CAXTON_PASSWORD is set too: keep one" if password and file else None,
-        **{f"CAXTON_{name.upper()}": _refusal(Settings, **{name: value}) for name, value in settings.items()},
-        **{f"{prefix}{name.upper()}": _refusal(Settings, paths={name: path}) for name, path in paths.items()},
-        **{
-            name: "it is empty, or holds characters that a header cannot carry"
+    refusals = [
+        _refusal("CAXTON_USERNAME", Credentials, username=username, client_name="any"),
+        _refusal("CAXTON_CLIENT_NAME", Credentials, username="any", client_name=client_name),
+        "CAXTON_PASSWORD and CAXTON_PASSWORD_FILE are both set: keep one" if password and file else None,
+        *(_refusal(f"CAXTON_{name.upper()}", Settings, **{name: value}) for name, value in settings.items()),
+        *(_refusal(prefix + name.upper(), Settings, paths={name: path}) for name, path in paths.items()),
+        *(
+            f"{name} is empty, or holds characters that a header cannot carry"
             for name in ("CAXTON_IDENTITY_NUMBER", "CAXTON_USER_TOKEN")
             if name in environ and not HEADER_VALUE.fullmatch(environ[name])
-        },
-    }
-    if problems := "; ".join(f"{name}: {refusal}" for name, refusal in refusals.items() if refusal):
-        raise ConfigurationError(f"the environment variables cannot be used: {problems}")
+        ),
+    ]
+    if any(refusals):
+        raise ConfigurationError(f"the environment variables cannot be used: {'; '.join(filter(None, refusals))}")
     token = environ.get("CAXTON_USER_TOKEN")
     return Configuration(
         Credentials(username, client_name, password_from_file(file) if file else password or None),
