@@ -1,12 +1,14 @@
 """Bytes to models and models to bytes: the only module that knows cattrs and the JSON library.
 
 What belongs here: how a member is spelled, and how strictly a value is read.  What does not: whether an answer means
-success (`wire`).  Reading is strict, since a payments client must not guess: a `str` takes only a string, an `int` only
-an integer, a `Decimal` an exact and finite number.  An optional member that is wrong becomes None, but for amounts.
+success (`statuses`).  Reading is strict, since a payments client must not guess: a `str` takes only a string, an `int`
+only an integer, a `Decimal` an exact and finite number.  An optional member that only describes becomes None when it is
+wrong; an amount, a secret, or an object of its own does not.
 """
 
-import contextlib
 import datetime as dt
+import math
+import re
 import types
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -17,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from attrs import NOTHING, fields, has
+from attrs import NOTHING, fields, has, resolve_types
 from cattrs import ClassValidationError, Converter, override
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
@@ -35,20 +37,16 @@ _SPELLINGS: Mapping[type, Mapping[str, str]] = {
     m.GetCardRate: {"sell_ccy_code": "SellccyCode"},
     m.NewUser: {"date_of_birth": "DateofBirth"},
 }
-# May stand on any object of an answer; `wire` reads them.
+# May stand on any object of an answer; `statuses` reads them.
 _TRIPLET = frozenset({"ApiStatusCode", "ApiStatus", "ApiStatusDescription"})
-_ENVELOPE_MEMBERS: Mapping[str, str] = {
-    name.lower(): name
-    for name in (
-        *("Content", "Model", "ExpectedResponses", "MainAccountHolderName"),
-        *("AuthorisedClientModel", "AuthorisedUserModel"),
-        *_TRIPLET,
-    )
-}
 # The token call names its grant (RFC 6749, 4.3.2, in the vendor's capitals).
 _FORM_CONSTANTS: Mapping[type, Mapping[str, str]] = {m.GetAccessToken: {"Grant_Type": "password"}}
 # A number of more digits than this before its point is no amount, rate or id of anybody's.
 _MAX_DIGITS = 40
+# A decimal number as text: what JSON takes for a number, and no other script's digits.
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+# No life is longer in seconds: what stores keep is an integer of 64 bits.
+_MAX_LIFE = 2**63
 
 
 class Misfit(ValueError):
@@ -69,7 +67,9 @@ def spellings(cls: type) -> dict[str, str]:
     known = _SPELLINGS.get(cls, {})
     attributes = fields(cls)
     return {
-        a.name: known.get(a.name) or a.metadata.get("caxton") or "".join(part.title() for part in a.name.split("_"))
+        a.name: known.get(a.name)
+        or a.metadata.get("caxton")
+        or "".join(part.capitalize() for part in a.name.split("_"))
         for a in attributes
     }
 
@@ -91,16 +91,6 @@ def decode(body: bytes) -> object:
         pass
     # Raised here, since the errors above hold the body.
     raise Misfit(problem)
-
-
-def respelled(value: object) -> object:
-    """Return `value` with every member of the envelope and the triplet in its documented case.
-
-    The guides slip in the case of letters, and a status that is overlooked is a payment reported wrongly.
-    """
-    if isinstance(value, dict):
-        return {_ENVELOPE_MEMBERS.get(key.lower(), key): respelled(item) for key, item in value.items()}
-    return [respelled(item) for item in value] if isinstance(value, list) else value
 
 
 def member(value: Mapping[str, object], name: str) -> object:
@@ -147,6 +137,16 @@ def is_plain(answer: object, returns: Any, steps: tuple[str, ...]) -> bool:
     return True
 
 
+def can_read(cls: Any) -> bool:
+    """Tell whether values of every type in `cls` can be read, before there is one."""
+    try:
+        _careful.get_structure_hook(cls)
+        _plain_answer(cls, ())
+    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+        return False
+    return True
+
+
 def _locate(error: Exception) -> Misfit:
     if isinstance(error, ClassValidationError):
         for inner, note in error.group_exceptions()[0]:
@@ -167,16 +167,17 @@ def _of(wanted: type, name: str) -> Hook:
 
 
 def _decimal(value: Any, _: Any) -> Decimal:
-    if type(value) is int:
+    if type(value) is int or (type(value) is str and _NUMBER.fullmatch(value)):
         value = Decimal(value)
-    elif type(value) is str and value.strip() == value and "_" not in value:
-        with contextlib.suppress(ArithmeticError):
-            value = Decimal(value)
-    if type(value) is not Decimal or not value.is_finite():
+    if type(value) is not Decimal:
         raise Misfit("is not a decimal number")
-    if not -_MAX_DIGITS < value.adjusted() < _MAX_DIGITS:
+    if not _is_in_proportion(value):
         raise Misfit("is a number out of all proportion")
     return value
+
+
+def _is_in_proportion(value: Decimal) -> bool:
+    return value.is_finite() and -_MAX_DIGITS < value.adjusted() < _MAX_DIGITS
 
 
 def _float(value: Any, _: Any) -> float:
@@ -211,7 +212,7 @@ def _life(value: Any, _: Any) -> int:
     """Read `expires_in`: whole seconds above zero, as a number or in digits."""
     if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
         value = int(value)
-    if type(value) is not int or value <= 0:
+    if type(value) is not int or not 0 < value < _MAX_LIFE:
         raise Misfit("is not a number of seconds above zero")
     return value
 
@@ -233,6 +234,8 @@ def _optional_of(cls: Any) -> Any:
 
 def _optional_factory(cls: Any, converter: Converter) -> Hook:
     wanted = _optional_of(cls)
+    # What only describes does not fail a call; an amount, a secret, and what has members of its own do.
+    describes = wanted in {str, int, bool, float, dt.datetime, dt.date} or _is_enum(wanted)
     inner = converter.get_structure_hook(wanted)
 
     def read(value: Any, _: Any) -> Any:
@@ -240,10 +243,10 @@ def _optional_factory(cls: Any, converter: Converter) -> Hook:
             return None
         try:
             return inner(value, wanted)
-        except Exception:  # a member that only describes does not fail a call
-            if wanted is Decimal:
-                raise
-            return None
+        except Misfit:
+            if describes:
+                return None
+            raise
 
     return read
 
@@ -340,7 +343,18 @@ _FIELD_HOOKS: Mapping[type, Mapping[str, Hook]] = {
 }
 
 
+_SCALARS: Mapping[type, Hook] = {
+    str: _of(str, "a string"),
+    int: _of(int, "an integer"),
+    bool: _of(bool, "true or false"),
+    float: _float,
+    Decimal: _decimal,
+    Secret: _secret,
+    dt.datetime: _datetime,
+    dt.date: _date,
+}
 _IN_JSON = frozenset({str, int, bool})
+_NEVER_PLAIN = msgspec.defstruct("NeverPlain", [("never", Literal["is anything like this"])])
 
 # The statuses that say yes.  Source: Caxton developer guide, envelope.
 _YES: Mapping[str, Any] = {
@@ -352,7 +366,7 @@ _YES: Mapping[str, Any] = {
 
 def _plain_object(needed: Mapping[str, Any], optional: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """Return what an object with these members, and a triplet that says yes, is checked against."""
-    members: list[tuple[Any, ...]] = list(needed.items())
+    members: list[tuple[Any, ...]] = [(name, kind) for name, kind in needed.items() if name not in _YES]
     members += [(name, kind, None) for name, kind in {**optional, **_YES}.items()]
     return msgspec.defstruct(
         "Plain",
@@ -365,6 +379,7 @@ def _plain_object(needed: Mapping[str, Any], optional: Mapping[str, Any] = Mappi
 
 @lru_cache(maxsize=1024)
 def _plain_class(cls: Any) -> Any:
+    resolve_types(cls)
     names, hooks = spellings(cls), _FIELD_HOOKS.get(cls, {})
     kinds = {a: Any if a.name in hooks else _plain_type(a.type) for a in fields(cls)}
     return _plain_object(
@@ -374,14 +389,19 @@ def _plain_class(cls: Any) -> Any:
 
 
 def _plain_type(cls: Any) -> Any:
-    """Return what the JSON library checks a value against before it becomes a `cls`; Any leaves it to the hook."""
+    """Return what the JSON library checks a value against before it becomes a `cls`; Any leaves it to the hook.
+
+    What neither of them checks to its last member, such as a mapping, is never plain.
+    """
     if cls in _IN_JSON:
         return cls
     if (wanted := _optional_of(cls)) is not None:
         return _plain_type(wanted) | None if _plain_type(wanted) is not Any else Any
     if _is_sequence(cls):
         return list[_plain_type(get_args(cls)[0])]  # type: ignore[misc]  # a type made at run time
-    return _plain_class(cls) if has(cls) else Any
+    if has(cls):
+        return _plain_class(cls)
+    return Any if cls in _SCALARS or _is_enum(cls) else _NEVER_PLAIN
 
 
 @lru_cache(maxsize=1024)
@@ -398,23 +418,19 @@ def _plain_answer(returns: Any, steps: tuple[str, ...]) -> Any:
     return _plain_object({"Content": content}, around)
 
 
+def _is_exactly(wanted: type) -> Callable[[Any], bool]:
+    """Return what knows `wanted` alone: a class that is derived from `str` or `int`, such as a StrEnum, is another."""
+    return lambda cls: cls is wanted
+
+
 def _converter(*, plain: bool) -> Converter:
     converter = Converter(detailed_validation=not plain)
     converter.register_structure_hook_factory(has, _plain_class_factory if plain else _class_factory)
     converter.register_structure_hook_factory(_is_sequence, _plain_sequence_factory if plain else _sequence_factory)
     converter.register_structure_hook_factory(_is_enum, _enum_factory)
     converter.register_structure_hook_factory(lambda cls: _optional_of(cls) is not None, _optional_factory)
-    for cls, hook in (
-        (str, _of(str, "a string")),
-        (int, _of(int, "an integer")),
-        (bool, _of(bool, "true or false")),
-        (float, _float),
-        (Decimal, _decimal),
-        (Secret, _secret),
-        (dt.datetime, _datetime),
-        (dt.date, _date),
-    ):
-        converter.register_structure_hook(cls, hook)
+    for wanted, hook in _SCALARS.items():
+        converter.register_structure_hook_func(_is_exactly(wanted), hook)
     return converter
 
 
@@ -451,40 +467,64 @@ def encode(request: object, leave_out: frozenset[str]) -> bytes | None:
 
 
 def form(request: object, leave_out: frozenset[str]) -> bytes:
-    """Return `request` as the fields of a form, with the constants that its kind of request has."""
-    values = {**_FORM_CONSTANTS.get(type(request), {}), **texts(request, leave_out)}
-    return urllib.parse.urlencode(values).encode("ascii")
+    """Return `request` as the fields of a form, with the constants that its kind of request has.
+
+    **Raises** Misfit when a value has no plain text form.
+    """
+    names = _given(request, leave_out)
+    return _urlencoded(
+        {
+            **_FORM_CONSTANTS.get(type(request), {}),
+            **{
+                wire: value.reveal() if isinstance(value, Secret) else as_text(value, wire)
+                for wire, value in names.items()
+            },
+        }
+    ).encode("ascii")
 
 
-def texts(request: object, leave_out: frozenset[str]) -> dict[str, str]:
-    """Return the attributes of `request` that are not None as text, by their spelling on the wire."""
-    names = spellings(type(request))
-    return {
-        wire: as_text(value)
-        for name, wire in names.items()
-        if name not in leave_out and (value := getattr(request, name)) is not None
-    }
+def query(request: object, leave_out: frozenset[str]) -> str:
+    """Return `request` as a query, empty when there is nothing to ask.
+
+    **Raises** Misfit when a value is a secret, or has no plain text form.
+    """
+    return _urlencoded({wire: as_text(value, wire) for wire, value in _given(request, leave_out).items()})
 
 
-def as_text(value: object) -> str:
-    """Return one value as the text that a path, a header or a form carries.
+def _given(request: object, leave_out: frozenset[str]) -> dict[str, object]:
+    """Return the attributes of `request` that are not None, by their spelling on the wire."""
+    names = ((name, wire) for name, wire in spellings(type(request)).items() if name not in leave_out)
+    return {wire: value for name, wire in names if (value := getattr(request, name)) is not None}
 
-    **Raises** Misfit when it has no plain text form.
+
+def _urlencoded(values: Mapping[str, str]) -> str:
+    try:
+        return urllib.parse.urlencode(values)
+    except UnicodeEncodeError:
+        pass
+    # Raised here, since the error above holds the value.
+    raise Misfit("holds half a character")
+
+
+def as_text(value: object, name: str) -> str:
+    """Return the value of attribute `name` as the text that a URL or a form carries.
+
+    **Raises** Misfit when it has no plain text form, or is a secret, which does not belong where it is logged.
     """
     match value:
-        case Secret():
-            return value.reveal()
         case Enum():
-            return as_text(value.value)
+            return as_text(value.value, name)
         case bool():
             return "true" if value else "false"
-        case Decimal():
+        case Decimal() if _is_in_proportion(value):
             return f"{value:f}"
         case dt.date():
             return value.isoformat()
-        case str() | int():
+        case str():
             return str(value)
-    raise Misfit("is neither text, a number, a date nor true or false")
+        case int() if abs(value) < 10**_MAX_DIGITS:
+            return str(value)
+    raise Misfit("is neither text, a number of ordinary size, a date nor true or false", (name,))
 
 
 def _write_class(cls: Any, converter: Converter, leave_out: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
@@ -499,11 +539,27 @@ def _write_class(cls: Any, converter: Converter, leave_out: frozenset[str] = fro
     return lambda request: {wire: value for wire, value in generated(request).items() if value is not None}
 
 
+def _write_decimal(value: Decimal) -> Decimal:
+    """Return a number that JSON can carry, in plain notation: the JSON library writes NaN, which is none."""
+    if not _is_in_proportion(value):
+        raise ValueError
+    return Decimal(f"{value:f}")
+
+
+def _write_float(value: float) -> float:
+    """Return a number that JSON can carry: the JSON library writes null for NaN."""
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
 # The guide shows this amount as a string, all others as numbers.
-_WRITE_HOOKS: Mapping[tuple[type, str], Callable[[Any], Any]] = {(m.MoveFunds, "amount"): as_text}
+_WRITE_HOOKS: Mapping[tuple[type, str], Callable[[Any], Any]] = {(m.MoveFunds, "amount"): str}
 
 _writing = Converter()
 _writing.register_unstructure_hook_factory(has, _write_class)
+_writing.register_unstructure_hook(Decimal, _write_decimal)
+_writing.register_unstructure_hook(float, _write_float)
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 from attrs import Attribute, Factory, field, fields_dict, frozen, has
 
 from caxton_async import models as m
+from caxton_async.config import is_plain_path
 from caxton_async.errors import ConfigurationError
 
 Request = TypeVar("Request")
@@ -30,6 +31,16 @@ def _method(_instance: object, _attribute: "Attribute[str]", value: str) -> None
 def _name(_instance: object, _attribute: "Attribute[str]", value: object) -> None:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ConfigurationError(f"the name of an endpoint is like create_wallet, not {value!r}")
+
+
+def _path(_instance: object, _attribute: "Attribute[str]", value: object) -> None:
+    if not is_plain_path(value) or re.search("[{}]", _PLACEHOLDER.sub("", str(value))):
+        raise ConfigurationError(f"the path of an endpoint is like wallets/{{wallet_id}}/cards, not {value!r}")
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """Return the attributes of a request that stand in braces in `path`."""
+    return tuple(_PLACEHOLDER.findall(path))
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -55,7 +66,7 @@ class Endpoint(Generic[Request, Result]):
 
     name: str = field(validator=_name)
     method: str = field(validator=_method)
-    path: str
+    path: str = field(validator=_path)
     sends: type[Request] | None = None
     returns: type[Result] | None = None
     at: str | None = field(default=None, kw_only=True)
@@ -65,7 +76,7 @@ class Endpoint(Generic[Request, Result]):
     authorised: bool = field(default=True, kw_only=True)
     documented: bool = field(default=True, kw_only=True)
     path_fields: tuple[str, ...] = field(
-        init=False, default=Factory(lambda self: tuple(_PLACEHOLDER.findall(self.path)), takes_self=True)
+        init=False, default=Factory(lambda self: placeholders(self.path), takes_self=True)
     )
     at_steps: tuple[str, ...] = field(
         init=False, default=Factory(lambda self: tuple(self.at.split(".")) if self.at else (), takes_self=True)
