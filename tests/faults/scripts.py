@@ -77,6 +77,12 @@ def envelope(model: bytes, around: bytes = b"") -> bytes:
     return b'{"Content": {"Model": ' + model + b', "ExpectedResponses": ["IsValid"]}' + around + b"}"
 
 
+def failing_item(ok: bytes) -> bytes:
+    """Return a right body of which the last balance, or the one bank, says no."""
+    changed = ok.replace(b'"CcyCode": "POTBC-GBP"', b'"CcyCode": "POTBC-GBP", ' + INVALID[1:-1])
+    return changed.replace(b'"Type": 1', b'"Type": 1, ' + INVALID[1:-1])
+
+
 def limited(retry_after: str) -> Play:
     """Answer 429 with this Retry-After, on the 21st of October 2026."""
     return status(
