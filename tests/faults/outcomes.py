@@ -81,7 +81,7 @@ _ARGUMENT = Outcome("L", InvalidRequest, Sent.NO, safe=False, requests=0, attemp
 _SETTING = Outcome("L", ConfigurationError, Sent.NO, safe=False, requests=0, attempts=0)
 _OUTSIDE = evolve(_LATE, error=LoginRefused, safe=False)
 
-NO_TOKEN = "carries no token"
+NO_TOKEN = "carries neither token nor account"
 NO_BODY = "has no body"
 NO_LIST = "has nothing below its Model"
 

@@ -1,5 +1,7 @@
 """The page of the fault matrix, made from its table: `python -m tests.faults.page` writes it anew."""
 
+# ruff: noqa: E501 -- a sentence of the documentation is one line
+
 from pathlib import Path
 
 from tests.faults.kinds import KINDS, LOGIN, LOOK_UP, PASSWORD

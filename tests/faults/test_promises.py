@@ -1,6 +1,7 @@
 """Promises that no fault of the network puts to the test: each is kept by one setting, and is lost without it."""
 
 import asyncio
+import itertools
 import ssl
 from pathlib import Path
 
@@ -10,13 +11,13 @@ from attrs import frozen
 
 from caxton_async import CaxtonClient, CaxtonError, Credentials, Endpoint, OutcomeUnknown, Settings
 from caxton_async.errors import ApiError, NotFound, ServerFailed
-from caxton_async.tokens import MemoryStore
+from caxton_async.tokens import MemoryStore, StoredToken
 from caxton_async.transport import own_ssl_context
 from tests import canary
 from tests.faults.bench import Bench, GivenToken
 from tests.faults.kinds import KINDS, LOGIN, LOOK_UP, PASSWORD, PATHS, PAYMENT, RESET, UPLOAD
-from tests.faults.scripts import INVALID, PAGE, VALID, envelope
-from tests.faults.server import HOST, Server, reply, reset
+from tests.faults.scripts import DENIED, INVALID, PAGE, VALID, envelope
+from tests.faults.server import HOST, Connection, Request, Script, Server, reply, reset
 
 
 @pytest.mark.parametrize("spare", [0, -1], ids=["as-large", "larger"])
@@ -154,6 +155,40 @@ async def test_a_token_is_bound_to_its_origin() -> None:
             async with CaxtonClient(credentials, settings, token_store=store) as caxton:
                 await PAYMENT.call(caxton)
     assert (first.logins, second.logins) == (1, 1)
+
+
+async def test_a_late_401_drops_no_newer_token() -> None:
+    """A 401 for a token that has been replaced by now makes no second login, whatever the store remembers."""
+    replaced = asyncio.Event()
+    denials = itertools.count()
+
+    async def late(_: Connection) -> None:
+        await replaced.wait()
+
+    def answer(request: Request) -> Script:
+        if request.headers.get("authorization") == f"Bearer {canary.TOKEN}":
+            return (DENIED,) if next(denials) == 0 else (late, DENIED)
+        return (reply(LOGIN.ok if request.target == LOGIN.path else PAYMENT.ok),)
+
+    async with Bench(PAYMENT) as bench:
+        bench.server.answer = answer
+        caxton = await bench.open(token_store=Forgetful())
+        calls = [asyncio.create_task(PAYMENT.call(caxton)) for _ in range(2)]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        replaced.set()
+        assert all(PAYMENT.is_right(result) for result in await asyncio.gather(*calls))
+        assert (bench.logins, bench.requests) == (1, 4)
+
+
+class Forgetful(GivenToken):
+    """A store that has a token once, and keeps none."""
+
+    async def load(self, key: str) -> StoredToken | None:
+        token, self.token = self.token, None
+        return token
+
+    async def save(self, key: str, token: StoredToken) -> None:
+        """Keep nothing."""
 
 
 async def test_no_frame_of_ours_is_shown() -> None:
