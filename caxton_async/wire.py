@@ -4,6 +4,7 @@ What belongs here: the bytes of a request, and what may stand in a header or a p
 and the access token, which the session adds.  Source: Caxton developer guide, headers.
 """
 
+import math
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ _CONTENT_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-@define
+@define(eq=False)
 class HttpRequest:
     """One attempt to send one call.
 
@@ -56,7 +57,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(repr=False)
     secret_headers: dict[str, Secret]
     body: bytes | None = field(default=None, repr=False)
-    timeout_s: float = 0.0
+    timeout_s: float = math.inf
     handed: bool = False
 
 
