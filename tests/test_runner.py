@@ -13,7 +13,7 @@ from caxton_async import errors as e
 from caxton_async.batch import runner
 from caxton_async.batch.journal import Journal
 from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
-from caxton_async.batch.states import JournalFailed, JournalRefused, RowState
+from caxton_async.batch.states import JournalFailed, JournalRefused, Move, RowState
 from caxton_async.batch.verdict import Verdict, judge, readable
 from caxton_async.endpoints import CREATE_WALLET, GET_CARD_RATE
 from caxton_async.errors import Sent
@@ -96,6 +96,17 @@ async def test_every_row_is_sent_once_and_reported_with_its_result(path: Path) -
     assert set(caxton.sent.values()) == {1}
     assert sorted(each.reference for each in outcomes) == sorted(reference for reference, _ in wallets(700))
     assert RowOutcome("ref-7", S.ACCEPTED, "made w7") in outcomes
+
+
+async def test_a_path_will_do_for_a_journal_and_goes_on_with_the_one_that_is_there(path: Path) -> None:
+    """The same call with the same path sends nothing a second time."""
+    caxton = FakeCaxton(raising(None))
+
+    first = await run_batch(caxton, CREATE_WALLET, wallets(7), journal=path)
+    again = await run_batch(caxton, CREATE_WALLET, wallets(7), journal=str(path))
+
+    assert counted(first) == counted(again) == {"accepted": 7}
+    assert set(caxton.sent.values()) == {1}
 
 
 async def test_sending_is_on_disk_before_the_request_leaves(path: Path) -> None:
@@ -307,22 +318,32 @@ async def test_a_cancelled_run_records_what_was_in_flight_as_unknown(path: Path)
     assert counts == {"unknown": 3, "planned": 6}
 
 
-@pytest.mark.parametrize("steps", range(0, 60, 3))
-async def test_a_cancellation_at_any_moment_loses_no_row(path: Path, steps: int) -> None:
-    """Whenever a run is cancelled, twice, what was sent is accepted or unknown, and the rest is sent by the next."""
+class Interrupting(Journal):
+    """A journal that cancels a task when so many moves were handed to it, while the last of them is being written."""
+
+    left = 0
+    task: asyncio.Task[object]
+
+    def submit(self, *moves: Move) -> "asyncio.Future[int]":
+        self.left -= 1
+        if self.left == 0:
+            for _ in range(2):
+                asyncio.get_running_loop().call_soon(self.task.cancel)
+        return super().submit(*moves)
+
+
+@pytest.mark.parametrize("moves", [1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 33, 50, 79, 80])
+async def test_a_cancellation_at_any_moment_loses_no_row(path: Path, moves: int) -> None:
+    """Whenever a run is cancelled, what was sent is accepted or unknown, and the rest is sent by the next."""
     first, again = FakeCaxton(raising(None)), FakeCaxton(raising(None))
-    journal = new(path)
+    journal = Interrupting.create(path, endpoint="create_wallet", origin=ORIGIN)
     task = asyncio.create_task(run_batch(first, CREATE_WALLET, wallets(40), journal=journal, concurrency=4))
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    was_planned = journal.total is not None
+    journal.left, journal.task = moves, task
+    with pytest.raises(asyncio.CancelledError):
+        await task
     journal.close()
 
-    with Journal.open(path) if was_planned else new(path) as journal:
+    with Journal.open(path) as journal:
         summary = await run_batch(again, CREATE_WALLET, wallets(40), journal=journal, concurrency=4)
         found = states(journal)
 
