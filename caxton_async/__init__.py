@@ -1,5 +1,6 @@
 """The asyncio client of the Caxton payments API: the public names, and nothing else."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from caxton_async.config import Configuration, Credentials, Environment, Event, Settings
@@ -27,6 +28,7 @@ from caxton_async.models import BulkSource, Envelope, WebhookEvent
 from caxton_async.secret import Secret
 
 if TYPE_CHECKING:
+    from caxton_async.batch import BatchSummary, run_batch
     from caxton_async.client import CaxtonClient
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "ApiError",
     "AssumedPathWarning",
     "AuthenticationFailed",
+    "BatchSummary",
     "BulkSource",
     "CaxtonClient",
     "CaxtonError",
@@ -59,13 +62,19 @@ __all__ = [
     "Settings",
     "UnreadableReply",
     "WebhookEvent",
+    "run_batch",
 ]
 
 
-def __getattr__(name: str) -> object:
-    # The client brings aiohttp with it, for which `caxton --version` must not wait.
-    if name == "CaxtonClient":
-        from caxton_async.client import CaxtonClient  # noqa: PLC0415
+# These bring aiohttp with them, for which `caxton --version` must not wait.
+_HOMES = {
+    "BatchSummary": "caxton_async.batch",
+    "CaxtonClient": "caxton_async.client",
+    "run_batch": "caxton_async.batch",
+}
 
-        return CaxtonClient
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ NAMES = [
     "ApiError",
     "AssumedPathWarning",
     "AuthenticationFailed",
+    "BatchSummary",
     "BulkSource",
     "CATALOGUE",
     "CaxtonClient",
@@ -42,6 +43,7 @@ NAMES = [
     "Settings",
     "UnreadableReply",
     "WebhookEvent",
+    "run_batch",
 ]
 # Each group of the client, its methods, and how each of them is called.
 GROUPS = {

@@ -8,8 +8,10 @@ goes on, to compare) every one of them, then to send.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -71,12 +73,14 @@ async def run_batch(  # noqa: PLR0913 -- what a run is made of; a value around t
     endpoint: Endpoint[Request, Result],
     rows: Rows,
     *,
-    journal: Journal,
+    journal: Journal | Path | str,
     concurrency: int = 64,
     on_progress: Callable[[RowOutcome[Result]], None] | None = None,
     stop: anyio.Event | None = None,
 ) -> BatchSummary:
     """Send every row that is left to send, at most `concurrency` at a time, and return how the batch stands.
+
+    `journal` is an open one, or a path: a journal that is there is gone on with, and closed at the end.
 
     `rows` are pairs of reference and request.  They are gone through twice: give a collection, or a function that
     returns a new iterator at each call; a plain iterator is kept in memory.  `on_progress` is called, in the event
@@ -89,22 +93,18 @@ async def run_batch(  # noqa: PLR0913 -- what a run is made of; a value around t
     """
     if concurrency < 1:
         raise ConfigurationError(f"concurrency is at least 1, not {concurrency}")
-    check_pinned(journal, endpoint.name, caxton)
-    run = _Run(caxton, endpoint, journal, on_progress or _ignore)
-    source = restartable(rows)
-    await plan_or_compare(journal, source)
-    journal.start()
-    async with anyio.create_task_group() as watching:
-        if stop is not None:
-            watching.start_soon(run.halt_with, stop)
-        work = sendable_rows(journal, source)
-        async with anyio.create_task_group() as workers:
-            for _ in range(concurrency):
-                workers.start_soon(run.work_through, work)
-        watching.cancel_scope.cancel()
-    if run.failure is not None:
-        raise run.failure
-    return BatchSummary(journal.counts(), run.paused)
+    with _opened(journal, endpoint.name, caxton.settings.origin) as opened:
+        check_pinned(opened, endpoint.name, caxton)
+        run = _Run(caxton, endpoint, opened, on_progress or _ignore)
+        return await run.carry_out(restartable(rows), concurrency, stop)
+
+
+def _opened(journal: Journal | Path | str, endpoint: str, origin: str) -> AbstractContextManager[Journal]:
+    if isinstance(journal, Journal):
+        return nullcontext(journal)  # whoever opened it closes it
+    if Path(journal).exists():
+        return Journal.open(journal)
+    return Journal.create(journal, endpoint=endpoint, origin=origin)
 
 
 def _ignore(_: object) -> None:
@@ -125,6 +125,24 @@ class _Run(Generic[Request, Result]):
     _quiet_until: float = 0.0
     _rate_limited: int = 0
     _unreached: int = 0
+
+    async def carry_out(
+        self, source: Callable[[], Iterable[Any]], concurrency: int, stop: anyio.Event | None
+    ) -> BatchSummary:
+        """Plan the rows or compare them with the plan, send what is left to send, and say how the batch stands."""
+        await plan_or_compare(self.journal, source)
+        self.journal.start()
+        async with anyio.create_task_group() as watching:
+            if stop is not None:
+                watching.start_soon(self.halt_with, stop)
+            work = sendable_rows(self.journal, source)
+            async with anyio.create_task_group() as workers:
+                for _ in range(concurrency):
+                    workers.start_soon(self.work_through, work)
+            watching.cancel_scope.cancel()
+        if self.failure is not None:
+            raise self.failure
+        return BatchSummary(self.journal.counts(), self.paused)
 
     async def halt_with(self, stop: anyio.Event) -> None:
         """Send nothing more once `stop` is set."""
