@@ -11,7 +11,7 @@ import math
 import re
 import types
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -158,10 +158,10 @@ def _locate(error: Exception) -> Misfit:
 
 
 def _of(wanted: type, name: str) -> Hook:
-    def read(value: Any, _: Any) -> Any:
+    def read(value: Any, cls: Any) -> Any:
         if type(value) is not wanted:
             raise Misfit(f"is not {name}")
-        return value
+        return value if cls is wanted else _known(value, cls)  # a StrEnum comes here, being derived from `str`
 
     return read
 
@@ -253,27 +253,30 @@ def _optional_factory(cls: Any, converter: Converter) -> Hook:
 
 def _is_sequence(cls: Any) -> bool:
     arguments = get_args(cls)
-    return get_origin(cls) is list or (get_origin(cls) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis)
+    return get_origin(cls) in {list, Sequence} or (get_origin(cls) is tuple and arguments[1:] == (Ellipsis,))
 
 
 def _is_enum(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, Enum)
 
 
-def _enum_factory(cls: Any, _: Converter) -> Hook:
-    known = {value.value: value for value in cls}
+def _enum(value: Any, cls: Any) -> Any:
+    if type(value) not in {str, int}:
+        raise Misfit("is not a string or an integer")
+    return _known(value, cls)
 
-    def read(value: Any, _: Any) -> Any:
-        if type(value) not in {str, int}:
-            raise Misfit("is not a string or an integer")
-        return known.get(value, value)  # what the server adds later is kept as it came
 
-    return read
+def _known(value: Any, cls: Any) -> Any:
+    """Return the member of an enumeration; what the server adds later is kept as it came."""
+    try:
+        return cls(value)
+    except ValueError:
+        return value
 
 
 def _sequence_factory(cls: Any, converter: Converter) -> Hook:
-    item_type = (get_args(cls) or (Any,))[0]
-    container: Callable[[Any], Any] = tuple if get_origin(cls) is tuple else list
+    item_type = get_args(cls)[0]
+    container: Callable[[Any], Any] = list if get_origin(cls) is list else tuple
     inner = converter.get_structure_hook(item_type)
 
     def locating(item: Any, index: int) -> Any:
@@ -332,7 +335,7 @@ def _generated(cls: Any, converter: Converter, hooks: Mapping[str, Hook]) -> Hoo
 
 def _plain_sequence_factory(cls: Any, converter: Converter) -> Hook:
     item_type = get_args(cls)[0]
-    container: Callable[[Any], Any] = tuple if get_origin(cls) is tuple else list
+    container: Callable[[Any], Any] = list if get_origin(cls) is list else tuple
     inner = converter.get_structure_hook(item_type)
     return lambda value, _: container([inner(item, item_type) for item in value])
 
@@ -379,7 +382,7 @@ def _plain_object(needed: Mapping[str, Any], optional: Mapping[str, Any] = Mappi
 
 @lru_cache(maxsize=1024)
 def _plain_class(cls: Any) -> Any:
-    resolve_types(cls)
+    resolve_types(get_origin(cls) or cls)  # a class may name its types in quotes
     names, hooks = spellings(cls), _FIELD_HOOKS.get(cls, {})
     kinds = {a: Any if a.name in hooks else _plain_type(a.type) for a in fields(cls)}
     return _plain_object(
@@ -418,19 +421,14 @@ def _plain_answer(returns: Any, steps: tuple[str, ...]) -> Any:
     return _plain_object({"Content": content}, around)
 
 
-def _is_exactly(wanted: type) -> Callable[[Any], bool]:
-    """Return what knows `wanted` alone: a class that is derived from `str` or `int`, such as a StrEnum, is another."""
-    return lambda cls: cls is wanted
-
-
 def _converter(*, plain: bool) -> Converter:
     converter = Converter(detailed_validation=not plain)
     converter.register_structure_hook_factory(has, _plain_class_factory if plain else _class_factory)
     converter.register_structure_hook_factory(_is_sequence, _plain_sequence_factory if plain else _sequence_factory)
-    converter.register_structure_hook_factory(_is_enum, _enum_factory)
+    converter.register_structure_hook_func(_is_enum, _enum)
     converter.register_structure_hook_factory(lambda cls: _optional_of(cls) is not None, _optional_factory)
     for wanted, hook in _SCALARS.items():
-        converter.register_structure_hook_func(_is_exactly(wanted), hook)
+        converter.register_structure_hook(wanted, hook)
     return converter
 
 
