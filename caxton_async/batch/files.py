@@ -7,7 +7,7 @@ also where a cell in quotation marks holds line breaks.  CSV and JSON Lines are 
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -49,12 +49,24 @@ def records(path: Path) -> Iterator[Record]:
     """
     match path.suffix.lower():
         case ".csv":
-            return _table(_csv(path))
+            return _read(path, lambda file: _table(_csv(file)))
+        case ".jsonl" | ".ndjson":
+            return _read(path, _json_lines)
         case ".xlsx":
             return _table(_workbook(path))
-        case ".jsonl" | ".ndjson":
-            return _json_lines(path)
     raise ConfigurationError(f"{path} is not a file of rows: its name must end in .csv, .jsonl or .xlsx")
+
+
+def _read(path: Path, read: Callable[[BinaryIO], Iterator[Record]]) -> Iterator[Record]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        problem = error.strerror
+    else:
+        with file:  # closed here, by the outermost generator, also when one within it ends in an error
+            yield from read(file)
+        return
+    raise ConfigurationError(f"{path} cannot be read: {problem}")
 
 
 def read_json(text: str) -> object:
@@ -65,8 +77,8 @@ def read_json(text: str) -> object:
         return None
 
 
-def _json_lines(path: Path) -> Iterator[Record]:
-    for line, text in enumerate(_lines(path), 1):
+def _json_lines(file: BinaryIO) -> Iterator[Record]:
+    for line, text in enumerate(_lines(file), 1):
         if not text.strip():
             continue
         value = read_json(text)
@@ -101,8 +113,8 @@ def _labels(line: int, cells: list[object]) -> tuple[str, ...]:
     return labels
 
 
-def _csv(path: Path) -> Iterator[tuple[int, list[object]]]:
-    reader = csv.reader(_lines(path), strict=True)
+def _csv(file: BinaryIO) -> Iterator[tuple[int, list[object]]]:
+    reader = csv.reader(_lines(file), strict=True)
     line, problem = 1, ""
     while not problem:
         line = reader.line_num + 1
@@ -117,19 +129,7 @@ def _csv(path: Path) -> Iterator[tuple[int, list[object]]]:
     raise Broken(line, f"is not CSV: {problem}")
 
 
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        problem = error.strerror
-    else:
-        with file:
-            yield from _decoded(file)
-        return
-    raise ConfigurationError(f"{path} cannot be read: {problem}")
-
-
-def _decoded(file: BinaryIO) -> Iterator[str]:
+def _lines(file: BinaryIO) -> Iterator[str]:
     for number, raw in enumerate(iter(lambda: file.readline(_MAX_LINE + 1), b""), 1):
         if len(raw) > _MAX_LINE:
             raise Broken(number, "is longer than 1 MiB: this is no file of rows")
