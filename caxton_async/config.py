@@ -68,14 +68,12 @@ class Event:
     api_status_code: int | None = None
 
 
-def _to_password(value: object) -> Secret | PasswordProvider | None:
-    if value is None or isinstance(value, Secret):
-        return value
+def _to_password(value: str | Secret | PasswordProvider | None) -> Secret | PasswordProvider | None:
+    if value == "":
+        raise ConfigurationError("the password is empty: leave it out, or give the one that the API generated")
     if isinstance(value, str):
-        if not value:
-            raise ConfigurationError("the password is empty: leave it out, or give the one that the API generated")
         return Secret(value)
-    if callable(value):
+    if value is None or isinstance(value, Secret) or callable(value):
         return value
     raise ConfigurationError(f"a password is a string, a Secret, None or an async callable, not {type(value).__name__}")
 

@@ -168,9 +168,8 @@ def _read_plain(endpoint: Endpoint[Any, T], raw: object) -> Envelope[T] | None:
         result = None
     elif (result := codec.structure_plain(result, endpoint.returns)) is None:
         return None
-    if len(raw) == 1:
-        return Envelope(result, expected)
-    return _enveloped(result, expected, raw)
+    model = cast("T", result)  # None is what an endpoint returns that has no result
+    return Envelope(model, expected) if len(raw) == 1 else _enveloped(model, expected, raw)
 
 
 def _read_carefully(reading: _Reading, raw: Mapping[str, object]) -> Envelope[Any]:
