@@ -40,7 +40,7 @@ def _path(_instance: object, _attribute: "Attribute[str]", value: object) -> Non
 
 def placeholders(path: str) -> tuple[str, ...]:
     """Return the attributes of a request that stand in braces in `path`."""
-    return tuple(_PLACEHOLDER.findall(path))
+    return tuple(_PLACEHOLDER.findall(str(path)))
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:

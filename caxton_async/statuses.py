@@ -79,7 +79,7 @@ def find_objection(
         return Finding(Objection.UNREADABLE, path, own)
     if own is not None and not _is_success(own, names):
         return Finding(Objection.REFUSED, path, own)
-    beside = [(place, status) for place, status in found if place != path and not _is_callers(place)]
+    beside = [(place, status) for place, status in found if (place, status) != (path, own) and not _is_callers(place)]
     success = None if own is None else Finding(Objection.CONTRADICTS, path, own)
     return _weigh(beside, names, success, http_refused=http_status >= 400)
 
