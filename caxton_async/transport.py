@@ -185,8 +185,10 @@ class Transport:
         try:
             return await self._exchange(session, request)
         except asyncio.CancelledError as cancellation:
-            # The frames below hold revealed headers, which a crash reporter would show.
-            raise cancellation.with_traceback(None)  # noqa: B904  # it is the same exception
+            if self._is_meant_for_the_caller():
+                # The frames below hold revealed headers, which a crash reporter would show.
+                raise cancellation.with_traceback(None)  # noqa: B904  # it is the same exception
+            failure = "the client was closed"
         except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
             rejected = True
         except TimeoutError:
@@ -207,6 +209,11 @@ class Transport:
             kind, why = CertificateRejected, "the certificate of the peer is not trusted"
         name = request.endpoint
         raise kind(f"{name} was not sent: {why}", endpoint=name, correlation_id=request.correlation_id)
+
+    def _is_meant_for_the_caller(self) -> bool:
+        """Tell whose a cancellation is: when it is closed, aiohttp cancels its look-ups of names and who waits there."""
+        task = asyncio.current_task()
+        return not self._closed or task is None or task.cancelling() > 0
 
     async def _exchange(self, session: aiohttp.ClientSession, request: HttpRequest) -> HttpReply:
         body, settings = request.body, self._settings
