@@ -82,6 +82,7 @@ _SETTING = Outcome("L", ConfigurationError, Sent.NO, safe=False, requests=0, att
 _OUTSIDE = evolve(_LATE, error=LoginRefused, safe=False)
 
 NO_TOKEN = "carries neither token nor account"
+NO_VALUE = "takes no text into its path"
 NO_BODY = "has no body"
 NO_LIST = "has nothing below its Model"
 

@@ -93,12 +93,14 @@ async def ended_while_idle(bench: Bench) -> object:
     return await bench.kind.call(caxton)
 
 
-def pushed(build: Callable[[Kind], bytes]) -> Play:
-    """Push bytes onto the idle connection before the call."""
+def pushed(build: Callable[[Kind], bytes], *, turns: int = 0) -> Play:
+    """Push bytes onto the idle connection, some turns of the event loop before the call."""
 
     async def play(bench: Bench) -> object:
         caxton = await bench.warm_up()
         bench.server.push(build(bench.kind))
+        for _ in range(turns):
+            await asyncio.sleep(0)
         return await bench.kind.call(caxton)
 
     return play
