@@ -211,7 +211,7 @@ class Transport:
         raise kind(f"{name} was not sent: {why}", endpoint=name, correlation_id=request.correlation_id)
 
     def _is_meant_for_the_caller(self) -> bool:
-        """Tell whose a cancellation is: a connector that is closed cancels its look-ups of names, and who waits there."""
+        """Tell whose a cancellation is: a connector that is closed cancels look-ups of names, and who waits there."""
         task = asyncio.current_task()
         return not self._closed or task is None or task.cancelling() > 0
 
