@@ -48,7 +48,7 @@ TROUBLES: dict[str, Callable[[Kind], Script]] = {
     "refused": lambda kind: (reply(envelope(INVALID.replace(b"Not enough", carried_by(kind)))),),
     "wrong-model": lambda _: (reply(envelope(VALID)),),
     "redirect": lambda _: (reply(b"", "307 Temporary Redirect", f"Location: https://api.example/{canary.TOKEN}"),),
-    "401": lambda kind: (reply(b'{"Message": "%b"}' % carried_by(kind), "401 Unauthorized"),),
+    "403": lambda kind: (reply(b'{"Message": "%b"}' % carried_by(kind), "403 Forbidden"),),
     "500": lambda kind: (reply(kind.ok, "500 Internal Server Error"),),
 }
 
@@ -85,8 +85,7 @@ async def test_nothing_that_comes_out_shows_a_secret(
     out, err = capfd.readouterr()
     logged = [text for record in caplog.records for text in (record.getMessage(), repr(vars(record)))]
 
-    # The bank details that a look-up returns are no secret to whoever asked for them.
-    assert canary.found_in(*said) == ([canary.IBAN] if trouble == "none" else [])
+    assert canary.found_in(*said) == []
     assert canary.found_in(out, err, *logged, *(str(warning.message) for warning in warned)) == []
 
 
