@@ -223,15 +223,14 @@ def _read_envelope(reading: _Reading, raw: Mapping[str, object], content: Mappin
 
 def _enveloped(result: T, expected: tuple[str, ...], raw: Mapping[str, object]) -> Envelope[T]:
     """Put around a result what stands around it; that only describes, so a wrong part of it is None."""
-    client: Any = AuthorisedClientModel | None
-    user: Any = AuthorisedUserModel | None
-    holder: Any = str | None
+    client, user = raw.get("AuthorisedClientModel"), raw.get("AuthorisedUserModel")
+    holder = raw.get("MainAccountHolderName")
     return Envelope(
         result,
         expected,
-        codec.structure(raw.get("AuthorisedClientModel"), client),
-        codec.structure(raw.get("AuthorisedUserModel"), user),
-        codec.structure(raw.get("MainAccountHolderName"), holder),
+        codec.structure(client, AuthorisedClientModel) if isinstance(client, dict) else None,
+        codec.structure(user, AuthorisedUserModel) if isinstance(user, dict) else None,
+        holder if isinstance(holder, str) else None,
     )
 
 
