@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from attrs import NOTHING, fields, has, resolve_types
+from attrs import NOTHING, Factory, fields, has, resolve_types
 from cattrs import ClassValidationError, Converter, override
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
@@ -28,6 +27,7 @@ from caxton_async.secret import Secret
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
+Member = tuple[Any, ...]  # how the wire spells it, what it is checked against, and its default if it has one
 
 # Members whose spelling does not follow from the attribute's name.  Source: Caxton developer guide, the examples.
 _SPELLINGS: Mapping[type, Mapping[str, str]] = {
@@ -114,34 +114,35 @@ def structure(value: object, cls: type[T]) -> T:
     raise misfit
 
 
-def structure_plain(value: object, cls: type[T]) -> T | None:
-    """Return what `is_plain` has found to be right as a `cls`; None where it needs a careful reading after all."""
-    wanted: Any = cls
-    try:
-        result: T = _plain_hook(wanted)(value, cls)
-    except Exception:  # noqa: BLE001  # as in `structure`, which finds out what it was
-        return None
-    return result
+def read_plain(body: bytes, returns: Any, steps: tuple[str, ...]) -> m.Envelope[Any] | None:
+    """Return the envelope of an answer that is just as documented and says yes throughout; None for all others.
 
-
-def is_plain(answer: object, returns: Any, steps: tuple[str, ...]) -> bool:
-    """Tell, in one pass of the JSON library, whether an answer is just as documented and all its statuses say yes.
-
-    `returns` is the class of the result, and `steps` lead from the Model to it.  Every member is known, spelled as
-    documented and of the right type.  What is not plain may still be right: it needs a careful reading.
+    `returns` is the class of the result, and `steps` lead from the Model to it.  One pass of the JSON library finds
+    every member known, spelled as documented and of the right type, and every status good.  What is not plain may still
+    be right: it needs a careful reading.
     """
+    decode_plain, read = _plain_reader(returns, steps)
     try:
-        msgspec.convert(answer, _plain_answer(returns, steps))
-    except msgspec.ValidationError:
-        return False
-    return True
+        answer = decode_plain(body)
+        content = answer.content
+        model, expected = content.model, tuple(content.expected)
+        if expected and model.api_status not in expected:
+            return None
+        result = model
+        for _ in steps:
+            result = result.step
+        if answer.client is answer.user is answer.holder is None:
+            return m.Envelope(read(result), expected)
+        return m.Envelope(read(result), expected, _read_client(answer.client), _read_user(answer.user), answer.holder)
+    except Exception:  # noqa: BLE001  # what it was, a careful reading finds out; a class of the user's may raise anything
+        return None
 
 
 def can_read(cls: Any) -> bool:
     """Tell whether values of every type in `cls` can be read, before there is one."""
     try:
         _careful.get_structure_hook(cls)
-        _plain_answer(cls, ())
+        _plain_reader(cls, ())
     except Exception:  # noqa: BLE001  # a class of the user's may raise anything
         return False
     return True
@@ -167,13 +168,14 @@ def _of(wanted: type, name: str) -> Hook:
 
 
 def _decimal(value: Any, _: Any) -> Decimal:
-    if type(value) is int or (type(value) is str and _NUMBER.fullmatch(value)):
-        value = Decimal(value)
     if type(value) is not Decimal:
-        raise Misfit("is not a decimal number")
-    if not _is_in_proportion(value):
+        if type(value) is not int and not (type(value) is str and _NUMBER.fullmatch(value)):
+            raise Misfit("is not a decimal number")
+        value = Decimal(value)
+    exact: Decimal = value
+    if not _is_in_proportion(exact):
         raise Misfit("is a number out of all proportion")
-    return value
+    return exact
 
 
 def _is_in_proportion(value: Decimal) -> bool:
@@ -294,19 +296,11 @@ def _sequence_factory(cls: Any, converter: Converter) -> Hook:
     return read
 
 
-class _AsItIs:
-    """The hook of a value that has been checked: being false, it has the code of cattrs take the value as it is."""
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __call__(self, value: Any, _: Any) -> Any:
-        return value
-
-
 def _class_factory(cls: Any, converter: Converter) -> Hook:
     names = spellings(cls)
-    generated = _generated(cls, converter, _FIELD_HOOKS.get(cls, {}))
+    hooks = _FIELD_HOOKS.get(cls, {})
+    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
+    generated = make_dict_structure_fn(cls, converter, **overrides)
     exact = frozenset(names.values()) | _TRIPLET
     folded = {wire.lower(): wire for wire in names.values()}
 
@@ -322,22 +316,35 @@ def _class_factory(cls: Any, converter: Converter) -> Hook:
 
 
 def _plain_class_factory(cls: Any, converter: Converter) -> Hook:
-    """Return cattrs' own code for a class whose text, integers and truth values have been checked."""
-    checked = {a.name: _AsItIs() for a in fields(cls) if (_optional_of(a.type) or a.type) in _IN_JSON}
-    return _generated(cls, converter, {**checked, **_FIELD_HOOKS.get(cls, {})})
+    """Return what reads, in place, those members of a checked object that are more than text, integers and truth."""
+    attributes = () if _plain_class(cls) is _NEVER_PLAIN else fields(cls)
+    hooks = [(a.name, _plain_hook(cls, a, converter), a.type) for a in attributes]
+    needed = [(name, hook, wanted) for name, hook, wanted in hooks if hook is not _as_it_is]
+
+    def read(value: Any, _: Any) -> Any:
+        for name, hook, wanted in needed:
+            setattr(value, name, hook(getattr(value, name), wanted))
+        return value
+
+    return read if needed else _as_it_is
 
 
-def _generated(cls: Any, converter: Converter, hooks: Mapping[str, Hook]) -> Hook:
-    overrides: dict[str, Any] = {n: override(rename=w, struct_hook=hooks.get(n)) for n, w in spellings(cls).items()}
-    detailed = converter.detailed_validation
-    return make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=detailed, **overrides)
+def _plain_hook(cls: Any, attribute: Any, converter: Converter) -> Hook:
+    if (hook := _FIELD_HOOKS.get(cls, {}).get(attribute.name)) is not None:
+        return hook
+    if (_optional_of(attribute.type) or attribute.type) in _IN_JSON:
+        return _as_it_is
+    return converter.get_structure_hook(attribute.type)
+
+
+def _as_it_is(value: Any, _: Any) -> Any:
+    return value
 
 
 def _plain_sequence_factory(cls: Any, converter: Converter) -> Hook:
-    item_type = get_args(cls)[0]
-    container: Callable[[Any], Any] = list if get_origin(cls) is list else tuple
-    inner = converter.get_structure_hook(item_type)
-    return lambda value, _: container([inner(item, item_type) for item in value])
+    wanted = get_args(cls)[0]
+    inner = _as_it_is if wanted in _IN_JSON else converter.get_structure_hook(wanted)
+    return _as_it_is if inner is _as_it_is else lambda value, _: [inner(item, wanted) for item in value]
 
 
 _FIELD_HOOKS: Mapping[type, Mapping[str, Hook]] = {
@@ -360,35 +367,44 @@ _IN_JSON = frozenset({str, int, bool})
 _NEVER_PLAIN = msgspec.defstruct("NeverPlain", [("never", Literal["is anything like this"])])
 
 # The statuses that say yes.  Source: Caxton developer guide, envelope.
-_YES: Mapping[str, Any] = {
-    "ApiStatusCode": Literal[100, 314] | None,
-    "ApiStatus": Literal["IsValid", "Success"] | None,
-    "ApiStatusDescription": str | None,
+_YES: Mapping[str, Member] = {
+    "api_status_code": ("ApiStatusCode", Literal[100, 314] | None, None),
+    "api_status": ("ApiStatus", Literal["IsValid", "Success"] | None, None),
+    "api_status_description": ("ApiStatusDescription", str | None, None),
 }
 
 
-def _plain_object(needed: Mapping[str, Any], optional: Mapping[str, Any] = MappingProxyType({})) -> Any:
+def _plain_object(members: Mapping[str, Member]) -> Any:
     """Return what an object with these members, and a triplet that says yes, is checked against."""
-    members: list[tuple[Any, ...]] = [(name, kind) for name, kind in needed.items() if name not in _YES]
-    members += [(name, kind, None) for name, kind in {**optional, **_YES}.items()]
+    members = {**members, **_YES}
     return msgspec.defstruct(
         "Plain",
-        [(f"m{number}", *member[1:]) for number, member in enumerate(members)],
-        rename={f"m{number}": member[0] for number, member in enumerate(members)},
+        [(name, *member[1:]) for name, member in members.items()],
+        rename={name: member[0] for name, member in members.items()},
         forbid_unknown_fields=True,
         kw_only=True,
+        gc=False,  # what comes from JSON refers to nothing that refers to it
     )
 
 
 @lru_cache(maxsize=1024)
 def _plain_class(cls: Any) -> Any:
-    resolve_types(get_origin(cls) or cls)  # a class may name its types in quotes
+    if get_origin(cls) is not None:
+        return _NEVER_PLAIN  # a generic class, whose types depend on it
+    resolve_types(cls)  # a class may name its types in quotes
     names, hooks = spellings(cls), _FIELD_HOOKS.get(cls, {})
+    # The JSON library, which makes it, knows no converters and calls no `__init__`, and a status is for the envelope.
+    is_odd = any(a.converter or not a.init or a.name.startswith("_") or a.name in _YES for a in fields(cls))
+    if is_odd or hasattr(cls, "__attrs_init__") or hasattr(cls, "__attrs_pre_init__") or _TRIPLET & {*names.values()}:
+        return _NEVER_PLAIN
     kinds = {a: Any if a.name in hooks else _plain_type(a.type) for a in fields(cls)}
-    return _plain_object(
-        {names[a.name]: kind for a, kind in kinds.items() if a.default is NOTHING},
-        {names[a.name]: kind for a, kind in kinds.items() if a.default is not NOTHING},
-    )
+    return _plain_object({a.name: (names[a.name], kind, *_default(a.default)) for a, kind in kinds.items()})
+
+
+def _default(default: Any) -> tuple[Any, ...]:
+    if isinstance(default, Factory):  # type: ignore[arg-type]  # its stub is a function
+        return (msgspec.field(default_factory=default.factory),)
+    return () if default is NOTHING else (default,)
 
 
 def _plain_type(cls: Any) -> Any:
@@ -400,29 +416,42 @@ def _plain_type(cls: Any) -> Any:
         return cls
     if (wanted := _optional_of(cls)) is not None:
         return _plain_type(wanted) | None if _plain_type(wanted) is not Any else Any
-    if _is_sequence(cls):
+    if _is_sequence(cls) and get_origin(cls) is not Sequence:
         return list[_plain_type(get_args(cls)[0])]  # type: ignore[misc]  # a type made at run time
     if has(cls):
         return _plain_class(cls)
     return Any if cls in _SCALARS or _is_enum(cls) else _NEVER_PLAIN
 
 
-@lru_cache(maxsize=1024)
 def _plain_answer(returns: Any, steps: tuple[str, ...]) -> Any:
     model = _plain_object({}) if returns is None else _plain_type(returns)
     for step in reversed(steps):
-        model = _plain_object({step: model})
-    content = _plain_object({"Model": model}, {"ExpectedResponses": list[str]})
-    around = {
-        "AuthorisedClientModel": _plain_class(m.AuthorisedClientModel),
-        "AuthorisedUserModel": _plain_class(m.AuthorisedUserModel),
-        "MainAccountHolderName": str | None,
-    }
-    return _plain_object({"Content": content}, around)
+        model = _plain_object({"step": (step, model)})
+    content = _plain_object({"model": ("Model", model), "expected": ("ExpectedResponses", list[str], [])})
+    return _plain_object(
+        {
+            "content": ("Content", content),
+            "client": ("AuthorisedClientModel", _plain_class(m.AuthorisedClientModel) | None, None),
+            "user": ("AuthorisedUserModel", _plain_class(m.AuthorisedUserModel) | None, None),
+            "holder": ("MainAccountHolderName", str | None, None),
+        }
+    )
+
+
+@lru_cache(maxsize=1024)
+def _plain_reader(returns: Any, steps: tuple[str, ...]) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]:
+    decoder = msgspec.json.Decoder(_plain_answer(returns, steps), float_hook=Decimal)
+    return decoder.decode, (lambda _: None) if returns is None else _plain_maker(returns)
+
+
+def _plain_maker(cls: Any) -> Callable[[Any], Any]:
+    """Return what makes a `cls` of a checked object: hooks of cattrs read its members, and all is built in one go."""
+    hook = _plain.get_structure_hook(cls)
+    return lambda value: msgspec.convert(hook(value, cls), cls, from_attributes=True)
 
 
 def _converter(*, plain: bool) -> Converter:
-    converter = Converter(detailed_validation=not plain)
+    converter = Converter()
     converter.register_structure_hook_factory(has, _plain_class_factory if plain else _class_factory)
     converter.register_structure_hook_factory(_is_sequence, _plain_sequence_factory if plain else _sequence_factory)
     converter.register_structure_hook_func(_is_enum, _enum)
@@ -432,13 +461,10 @@ def _converter(*, plain: bool) -> Converter:
     return converter
 
 
-@lru_cache(maxsize=1024)
-def _plain_hook(cls: Any) -> Hook:
-    return _plain.get_structure_hook(cls)
-
-
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _plain = _converter(plain=True)
+_read_client = _plain_maker(m.AuthorisedClientModel | None)
+_read_user = _plain_maker(m.AuthorisedUserModel | None)
 _careful = _converter(plain=False)  # slower, but it forgives what may be forgiven, and knows where an error lies
 
 

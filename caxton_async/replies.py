@@ -141,35 +141,15 @@ def read_reply(
     **Raises** ApiError or one of its kind for an answer that says no; OutcomeUnknown (UnreadableReply for a repeatable
     call) for a reply that is not whole, not an answer, or contradicts itself.
     """
-    reading = _Reading(endpoint, reply, correlation_id, request, secrets)
-    problem, raw = _open(reply)
-    if problem is None and 200 <= reply.status < 300 and not endpoint.path_fields:
-        envelope = _read_plain(endpoint, raw)
+    flaw = _flaw(reply)
+    if flaw is None and 200 <= reply.status < 300 and not endpoint.path_fields:
+        envelope = codec.read_plain(reply.body, endpoint.returns, endpoint.at_steps)
         if envelope is not None:
             return envelope
-    if problem is not None or not isinstance(raw, dict):
-        raise reading.unanswered(problem or "the reply is not a JSON object")
-    respell(raw)
-    return cast("Envelope[T]", _read_carefully(reading, raw))
-
-
-def _read_plain(endpoint: Endpoint[Any, T], raw: object) -> Envelope[T] | None:
-    """Return the envelope of an answer that is just as documented and says yes throughout; None for all others."""
-    if not isinstance(raw, dict) or not codec.is_plain(raw, endpoint.returns, endpoint.at_steps):
-        return None
-    content = raw["Content"]
-    result = content["Model"]
-    expected = tuple(content.get("ExpectedResponses", ()))
-    if expected and (not isinstance(result, dict) or result.get("ApiStatus") not in expected):
-        return None
-    for step in endpoint.at_steps:
-        result = result[step]
-    if endpoint.returns is None:
-        result = None
-    elif (result := codec.structure_plain(result, endpoint.returns)) is None:
-        return None
-    model = cast("T", result)  # None is what an endpoint returns that has no result
-    return Envelope(model, expected) if len(raw) == 1 else _enveloped(model, expected, raw)
+    reading = _Reading(endpoint, reply, correlation_id, request, secrets)
+    if flaw is not None:
+        raise reading.unanswered(flaw)
+    return cast("Envelope[T]", _read_carefully(reading, _decoded(reading)))
 
 
 def _read_carefully(reading: _Reading, raw: Mapping[str, object]) -> Envelope[Any]:
@@ -186,19 +166,29 @@ def _read_carefully(reading: _Reading, raw: Mapping[str, object]) -> Envelope[An
     raise reading.unanswered("has no Model", "$.Content")
 
 
-def _open(reply: HttpReply) -> tuple[str | None, object]:
-    """Return what is wrong with a reply as a whole, or None and its JSON."""
+def _flaw(reply: HttpReply) -> str | None:
+    """Return what is wrong with a reply as a whole, None where it can be read."""
     if reply.flaw is not None:
-        return reply.flaw, None
+        return reply.flaw
     headers = reply.headers
     if "Content-Encoding" in headers:
-        return "the reply is compressed, which was not asked for", None
+        return "the reply is compressed, which was not asked for"
     if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
-        return "the reply does not say how long it is, so it may be cut off", None
+        return "the reply does not say how long it is, so it may be cut off"
+    return None
+
+
+def _decoded(reading: _Reading) -> dict[str, object]:
+    """Return the JSON object of a reply, with every member of the envelope in its documented case."""
+    problem = "the reply is not a JSON object"
     try:
-        return None, codec.decode(reply.body)
+        raw = codec.decode(reading.reply.body)
+        if isinstance(raw, dict):
+            respell(raw)
+            return raw
     except codec.Misfit as misfit:
-        return f"the body of the reply (HTTP {reply.status}) {misfit.problem}", None
+        problem = f"the body of the reply (HTTP {reading.reply.status}) {misfit.problem}"
+    raise reading.unanswered(problem)
 
 
 def _framework_refusal(reading: _Reading, raw: Mapping[str, object]) -> Exception:
