@@ -475,8 +475,10 @@ async def test_only_the_token_in_use_is_dropped() -> None:
     await get(tokens)
 
     tokens.drop(old)
+    token = tokens.ready()
 
-    assert await get(tokens) == "token-2"
+    assert token is not None
+    assert token.stored.access_token.reveal() == "token-2"
 
 
 # --- stores ---

@@ -193,6 +193,26 @@ async def prepare(way: str, name: str, emulator: Emulator, caxton: CaxtonClient)
     return release
 
 
+@pytest.mark.parametrize("fault", ["slow_head", "slow_body"])
+@virtual
+async def test_a_call_cancelled_while_it_reads_gives_its_connection_back(fault: str) -> None:
+    """An answer that is not read to its end costs its connection, and not the place in the pool."""
+    async with Emulator() as emulator, client(emulator, max_connections=1) as caxton:
+        await caxton.auth.access_token()
+        for number in range(5):
+            slow = emulator.faults.add(Fault(fault, endpoint="create_wallet", seconds=0.1))
+            task = asyncio.create_task(caxton.wallets.create("cancelled"))
+            await slow.hit()
+            await asyncio.sleep(3)
+
+            task.cancel()
+            await asyncio.wait({task})
+            wallet = await caxton.wallets.create(f"served {number}")
+
+            assert task.cancelled()
+            assert wallet.name == f"served {number}"
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["as-it-begins-to-wait", "as-it-goes-on"])
 @pytest.mark.parametrize("moment", ["during-a-login", "in-flight", "idle"])
 async def test_closing_cancelled_anywhere_leaves_nothing_open(moment: str, late: bool) -> None:
