@@ -1,5 +1,6 @@
 """The gates of the project: `nox` runs all of them, `nox -s tests` one, `nox -l` lists them."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -93,3 +94,61 @@ def bench(session: nox.Session) -> None:
     install(session, "test", package=".[all]")
     for path in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(path), *session.posargs)
+
+
+@nox.session
+def mutate(session: nox.Session) -> None:
+    """Switch each safety setting off in turn, in a copy, and see a test notice; words choose settings by name."""
+    install(session, "test", package=".[all]")
+    session.run("python", "-m", "tests.mutate", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Make a hundred thousand calls, warnings being errors, and see that nothing is left behind."""
+    install(session, "test", package=".[all]")
+    session.run("python", "-X", "dev", "-W", "error", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """Run the tests by the thousand at their full length: this takes hours."""
+    install(session, "test", package=".[all]")
+    options = ["-n", "2", "-o", "timeout=14400", *session.posargs]
+    session.run("python", "-m", "pytest", *options, env={"CAXTON_TESTS": "nightly"})
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build wheel and sdist of the last commit twice, compare them, and list what they depend on, into `dist`."""
+    install(session, "release")
+    epoch = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True, log=False).strip()
+    env = {"SOURCE_DATE_EPOCH": epoch}
+    first, second = (build(session, Path(session.create_tmp(), name), env) for name in ("first", "second"))
+    if first != second:
+        session.error(f"two builds of one commit differ: {sorted(first.items() ^ second.items())}")
+    dist = Path("dist")
+    shutil.rmtree(dist, ignore_errors=True)
+    shutil.copytree(Path(session.create_tmp(), "first", "dist"), dist)
+    # An environment of what users get: nothing that built it is in the list.
+    users = Path(session.create_tmp(), "users").absolute()
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(users))
+    python, name = str(users / "bin" / "python"), PROJECT["project"]["name"]
+    wanted = f"{name}[all]=={PROJECT['project']['version']}"
+    session.run("pip", "--python", python, "install", "--quiet", "--find-links", str(dist), wanted)
+    bom = str(dist / f"{name}.cdx.json")
+    about = ["--output-reproducible", "--mc-type", "library", "--pyproject", "pyproject.toml"]
+    session.run("cyclonedx-py", "environment", *about, "--output-file", bom, python, env=env)
+    for file, digest in sorted(first.items()):
+        session.log(f"{digest}  dist/{file}")
+
+
+def build(session: nox.Session, folder: Path, env: dict[str, str]) -> dict[str, str]:
+    """Build what the last commit holds in a folder of its own, and return the digest of each file that comes of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = str(folder.with_suffix(".tar"))
+    session.run("git", "archive", "--output", archive, "HEAD", external=True)
+    shutil.unpack_archive(archive, folder)
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), str(folder), env=env, silent=True)
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (folder / "dist").iterdir()}
