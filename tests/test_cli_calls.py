@@ -151,6 +151,27 @@ async def test_values_come_from_files_and_from_the_environment(desk: Desk) -> No
     assert [json.loads(done.out)["name"] for done in (first, second)] == ["Grüße", "Travel"]
 
 
+async def test_a_value_that_is_not_text_is_refused(desk: Desk) -> None:
+    """A file of another encoding is named, and what is in it is not told."""
+    (desk.folder / "name").write_bytes(b"canary\xff")
+
+    done = await desk.caxton("call", "create_wallet", "name=@name")
+
+    assert done.code == 2
+    assert "the file name cannot be read (it is not UTF-8 text)" in done.err
+    assert "canary" not in done.err
+
+
+async def test_a_state_folder_that_cannot_be_made_is_told(desk: Desk) -> None:
+    """The variable that names another one stands in the message."""
+    desk.write("taken", ["a file"])
+
+    done = await desk.caxton("call", "list_banks", CAXTON_STATE_DIR=str(desk.folder / "taken"))
+
+    assert done.code == 2
+    assert "set CAXTON_STATE_DIR to another one" in done.err
+
+
 # --- secrets ---
 
 
@@ -208,6 +229,17 @@ async def test_a_new_password_logs_in_until_it_is_reset(desk: Desk) -> None:
     assert json.loads(token.out) == {"access_token": "***", "token_type": "bearer", "expires_in": 2_591_999}
     assert "the password and the tokens are void" in reset.err
     assert "refused the login" in after.err
+
+
+async def test_the_credentials_of_a_sub_account_are_reset_for_it(desk: Desk) -> None:
+    """With `CAXTON_IDENTITY_NUMBER` one's own password stays."""
+    account = desk.emulator.ledger.accounts.add_sub_account("Child Ltd")
+
+    done = await desk.caxton("auth", "reset", CAXTON_IDENTITY_NUMBER=account.identity_number)
+
+    assert done.code == 0
+    assert desk.emulator.requests[-1].headers["IdentityNumber"] == account.identity_number
+    assert desk.emulator.ledger.accounts.main.passwords
 
 
 async def test_the_token_is_found_at_once_by_the_next_command(desk: Desk) -> None:

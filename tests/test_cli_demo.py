@@ -1,5 +1,6 @@
 """What the demo makes of two sides that disagree, and of a file that it cannot carry out."""
 
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from caxton_async import CaxtonError
 from caxton_async.batch import Row, RowState
 from caxton_async.cli.demo import demo, show_comparison
 from caxton_async.cli.scene import plan_scene
@@ -96,11 +98,19 @@ def test_a_scene_has_money_for_every_order_of_the_payments() -> None:
     assert scene.first_moves == [MoveFunds("GBP", "POT1-GBP", 7)]
 
 
+def test_an_emulator_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo ends with a sentence when its other half cannot be had."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    with pytest.raises(CaxtonError, match="the emulator did not start"):
+        demo()
+
+
 def test_a_file_that_is_too_long_to_compare_is_refused(tmp_path: Path) -> None:
     """The emulator remembers so many payments and no more."""
     file = tmp_path / "long.csv"
     rows = "".join(f"r{n},GBP,POT1-GBP,1\n" for n in range(20_001))
     file.write_text("reference,from_currency,to_currency,amount\n" + rows)
 
-    with pytest.raises(Exception, match="compares at most 20000"):
+    with pytest.raises(CaxtonError, match="compares at most 20000"):
         demo(file)

@@ -14,7 +14,8 @@ from attrs import evolve
 from command import Desk, Done, bare_environment, open_desk
 
 from caxton_async import Settings
-from caxton_async.cli.probe import Greeting, greet, probe_token_path, resolve
+from caxton_async.cli.doctor import doctor
+from caxton_async.cli.probe import Greeting, greet, probe_token_path
 
 
 @pytest_asyncio.fixture
@@ -174,12 +175,18 @@ def head(*lines: str) -> bytes:
     return "\r\n".join(["HTTP/1.1 200 OK", "Content-Length: 0", *lines, "", ""]).encode()
 
 
-async def test_a_host_without_an_address_is_told() -> None:
+def test_a_host_without_an_address_ends_the_examination(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The name that does not resolve stands in the finding."""
-    found = await resolve(Settings(base_url="https://nowhere.invalid/api/"))
+    for name, value in (("USERNAME", "u"), ("CLIENT_NAME", "c"), ("BASE_URL", "https://nowhere.invalid/api/")):
+        monkeypatch.setenv(f"CAXTON_{name}", value)
 
-    assert isinstance(found, str)
-    assert "nowhere.invalid has no address" in found
+    code = doctor(json=True)
+
+    last = json.loads(capsys.readouterr().out)[-1]
+    assert (last["step"], last["status"], code) == ("DNS", "failed", 5)
+    assert "nowhere.invalid has no address" in last["text"]
 
 
 @pytest.mark.parametrize(

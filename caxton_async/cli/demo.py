@@ -99,14 +99,15 @@ def _emulator(faults: Path) -> Iterator[dict[str, str]]:
     process = subprocess.Popen(  # noqa: S603 -- our own command
         command(arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    with process:
-        try:
-            line = process.stdout.readline() if process.stdout else b""
-            if not line:
-                raise Failure("the emulator did not start: see what caxton emulator says")
-            yield json_text.loads(line)
-        finally:
-            process.terminate()
+    try:
+        line = process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise Failure("the emulator did not start: see what caxton emulator says")
+        yield json_text.loads(line)
+    finally:
+        # Not left to the process's own `with`, which does not wait under Ctrl-C.
+        process.terminate()
+        process.communicate()
 
 
 def _read_state(variables: Mapping[str, str]) -> dict[str, Any]:
