@@ -26,13 +26,14 @@ say = partial(print, flush=True)
 _HEAD = """\
 # What is switched off, and who notices
 
-<!-- Made by `python -m tests.mutate --page` from the table in `tests/mutations.py`. -->
+<!-- Made by `python -m tests.mutate --page` from the tables in `tests/client_mutations.py` and `tests/batch_mutations.py`. -->
 
 A promise that no test can break is a promise that nobody keeps.
 `nox -s mutate` takes a copy of the library, switches one safety setting off in it, and runs the tests named here, at least one of which has to fail; then the next.
 There are {number} settings, and the library itself has no switch for any of them.
+A fault is a case of [the fault matrix](faults.md); the other tests are named after the file they stand in.
 
-| module | setting | tests |
+| module | setting | noticed by |
 |---|---|---|
 """
 _PASSED, _FAILED = 0, 1  # of the exit codes of pytest; the others are no verdict
@@ -74,17 +75,8 @@ def switch_off(folder: Path, mutation: Mutation) -> str | None:
 
 def page() -> str:
     """Return the page of the table."""
-    lines = [
-        f"| `{each.file}` | {each.setting} | {', '.join(f'`{_short(test)}`' for test in each.tests)} |"
-        for each in MUTATIONS
-    ]
+    lines = [f"| `{each.file}` | {each.setting} | {', '.join(each.noticed_by)} |" for each in MUTATIONS]
     return _HEAD.format(number=len(MUTATIONS)) + "\n".join(lines) + "\n"
-
-
-def _short(test: str) -> str:
-    """Return the row of the fault matrix, or the name of a test."""
-    _, _, case = test.partition("test_fault_has_its_outcome")
-    return f"fault {case.strip('[]')}" if case else test.rpartition("::")[2]
 
 
 def main(*wanted: str) -> int:

@@ -1,339 +1,57 @@
 """Each safety setting switched off in turn, and the tests that have to notice.
 
-What belongs here: the table, one small change to the text of one module of the package each.  What does not: carrying
-it out (`mutate`).  The product has no switch for any of this: the change is made to a copy.
+What belongs here: what an entry of the tables means.  What does not: the tables (`client_mutations`, `batch_mutations`)
+and carrying them out (`mutate`).  The product has no switch for any of this: the change is made to a copy.
 """
+
+from typing import Final
 
 from attrs import frozen
 
-_FAULTS = "tests/faults/test_faults.py::test_fault_has_its_outcome"
-_PROMISES = "tests/faults/test_promises.py::"
-_RULES = "tests/end_to_end/test_rules.py::"
-_TOKENS = "tests/test_tokens.py::"
-_JOURNAL = "tests/test_journal.py::"
-_RUNNER = "tests/test_runner.py::"
+from tests import batch_mutations, client_mutations
+
+# The short names of files in the tables; `fault` is followed by a case of the fault matrix, all others by a test.
+_FILES: Final = {
+    "cli": "tests/test_cli.py",
+    "fault": "tests/faults/test_faults.py",
+    "journal": "tests/test_journal.py",
+    "page": "tests/test_page.py",
+    "promises": "tests/faults/test_promises.py",
+    "report": "tests/test_report.py",
+    "rules": "tests/end_to_end/test_rules.py",
+    "runner": "tests/test_runner.py",
+    "secret": "tests/test_secret.py",
+    "store": "tests/test_store_sqlite.py",
+    "tokens": "tests/test_tokens.py",
+}
 
 
 @frozen
 class Mutation:
-    """What is switched off, by which change (`old`, which stands in `file` once, to `new`), and who has to notice."""
+    """What is switched off, by which change (`old`, which stands in `file` once, to `new`), and who has to notice.
+
+    `noticed_by` names tests as the tables do, `tests` as pytest takes them.
+    """
 
     file: str
     setting: str
     old: str
     new: str
-    tests: tuple[str, ...]
+    noticed_by: tuple[str, ...]
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests by their ids."""
+        return tuple(_id_of(*test.split(" ", 1)) for test in self.noticed_by)
 
 
-def _faults(*cases: str) -> tuple[str, ...]:
-    return tuple(f"{_FAULTS}[{case}]" for case in cases)
+def _id_of(file: str, name: str) -> str:
+    return f"{_FILES[file]}::" + (f"test_fault_has_its_outcome[{name}]" if file == "fault" else name)
 
 
-def _in(file: str, *tests: str) -> tuple[str, ...]:
-    return tuple(file + test for test in tests)
-
-
-# fmt: off
-_TABLE: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
-    "transport.py": (
-        ("no redirect is followed", "allow_redirects=False", "allow_redirects=True",
-         _faults("25-307-look-up", "26-307-look-up")),
-        ("a request is handed to one connection only", "        if request.handed:\n            raise _SentTwice\n", "",
-         _faults("6-reset-look-up", "7-end-reset")),
-        ("a request counts as sent once a connection takes it", "        request.handed = True\n", "",
-         _faults("6-reset-payment", "13-silence-payment")),
-        ("a connection with unread bytes is thrown away", "and not protocol.should_close:", "and True:",
-         _faults("10-answer,_read_by_then-payment")),
-        ("a connection whose socket is readable is thrown away", "if not probe():", "if True:",
-         _faults("10-answer-payment", "10-half_an_answer-payment", "12-408-payment")),
-        ("no proxy or netrc from the environment", "trust_env=False", "trust_env=True",
-         _faults("58-proxy-payment", "58-netrc-login")),
-        ("no cookies", "cookie_jar=aiohttp.DummyCookieJar()", "cookie_jar=aiohttp.CookieJar(unsafe=True)",
-         _faults("57-cookie-payment")),
-        ("nothing is decompressed", "auto_decompress=False", "auto_decompress=True",
-         _faults("42-deflate-look-up", "43-not_true-look-up")),
-        ("a small reply has a largest size", "elif len(body) > limit:", "elif False:",
-         _in(_PROMISES, "test_a_reply_is_as_large_as_allowed_and_no_larger")),
-        ("a reply has a largest size", "while size <= limit and (chunk", "while (chunk", _faults("40-endless-payment")),
-        ("the session keys of TLS are written nowhere",
-         "context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)", "context = ssl.create_default_context()",
-         _in(_PROMISES, "test_session_keys_are_written_nowhere")),
-        ("TLS 1.2 or newer", "minimum_version = ssl.TLSVersion.TLSv1_2", "minimum_version = ssl.TLSVersion.TLSv1",
-         _in(_PROMISES, "test_old_tls_is_refused")),
-        ("the authority of a certificate is checked",
-         "    context.load_default_certs()\n",
-         "    context.check_hostname = False\n    context.verify_mode = ssl.CERT_NONE\n",
-         _faults("60-unknown_authority-payment")),
-        ("the host of a certificate is checked",
-         "    context.load_default_certs()\n", "    context.load_default_certs()\n    context.check_hostname = False\n",
-         _faults("60-another_host-payment")),
-        ("the client's own TLS context is used",
-         'own_ssl_context() if settings.root_url.startswith("https") else True', "True",
-         _in(_PROMISES, "test_session_keys_are_written_nowhere")),
-        ("a certificate that is not trusted is told from a failed connection",
-         "            rejected = True\n", "            pass\n", _faults("60-expired-payment")),
-        ("an attempt ends in time", "if ends_at < self._rings_at:", "if False:", _faults("13-silence-payment")),
-        ("connecting ends in time", "min(settings.connect_timeout_s, request.timeout_s)", "None",
-         _faults("3-full_queue-payment")),
-        ("a cancellation carries no frames of ours", "raise cancellation.with_traceback(None)", "raise cancellation",
-         _faults("47-cancelled-payment")),
-        ("a path is sent as it was checked", "URL(request.url, encoded=True)", "URL(request.url)",
-         _in(_PROMISES, "test_a_path_is_sent_as_it_was_checked")),
-        ("no text of the HTTP library is quoted", "failure = type(error).__name__", "failure = str(error)",
-         _faults("19-garbage-payment")),
-    ),
-    "replies.py": (
-        ("a compressed reply is refused", '    if "Content-Encoding" in headers:\n', "    if False:\n",
-         _faults("43-not_true-payment")),
-        ("a reply says how long it is",
-         '"Content-Length" not in headers and "Transfer-Encoding" not in headers', "False",
-         _faults("17-whole-payment")),
-        ("a status beyond 4xx is no answer", "if not (200 <= status < 300 or 400 <= status < 500):", "if False:",
-         _faults("52-failing_envelope-payment", "24-999-payment")),
-        ("a redirect is no answer",
-         "if not (200 <= status < 300 or 400 <= status < 500):", "if not (200 <= status < 500):",
-         _faults("25-307-payment")),
-        ("a 4xx counts only in the API's words",
-         "raise _framework_refusal(reading, raw)", 'raise reading.refused(ApiStatus(), "$")',
-         _in(_PROMISES, "test_a_refusal_in_other_words_is_no_answer")),
-        ("the quick reading looks at the names expected",
-         'if expected and (not isinstance(result, dict) or result.get("ApiStatus") not in expected):', "if False:",
-         _in(_PROMISES, "test_the_names_expected_decide")),
-        ("an answer that names another thing is refused", "    _check_echo(reading, model)\n", "",
-         _faults("54-another_upload-payload", "54-another_currency-look-up")),
-        ("no secret is quoted from an answer",
-         'text = text.replace(secret.reveal().removeprefix("Bearer "), "***")', "pass",
-         _in(_PROMISES, "test_a_secret_that_the_server_echoes_is_masked")),
-    ),
-    "wire.py": (
-        ("nothing compressed is asked for", '"Accept-Encoding": "identity", ', "",
-         _in(_PROMISES, "test_nothing_compressed_is_asked_for")),
-        ("a header value is checked",
-         "    if not fits_header(value):\n        raise InvalidRequest(",
-         "    if False:\n        raise InvalidRequest(",
-         _faults("55-line_break-payment", "55-outer_space-payment")),
-        ("a path value is checked", "if not _PATH_VALUE.fullmatch(text):", "if False:",
-         _faults("56-dots-look-up", "56-slash-look-up")),
-        ("no dot stands before a path value", "(?![. ])", "", _faults("56-dot_before_it-look-up")),
-        ("no dot stands after a path value", "(?<![. ])", "", _faults("56-dot_after_it-look-up")),
-        ("the login carries no account and no user", "    if endpoint.authorised:\n", "    if True:\n",
-         _in(_PROMISES, "test_the_login_is_for_nobody_but_the_client")),
-    ),
-    "statuses.py": (
-        ("the names of ExpectedResponses decide",
-         "return status.api_status.lower() in (names or _SUCCESS_NAMES)",
-         "return status.api_status.lower() in _SUCCESS_NAMES",
-         _in(_PROMISES, "test_the_names_expected_decide")),
-        ("a failing Model is a refusal", "if own is not None and not _is_success(own, names):", "if False:",
-         _faults("53-Model-payment")),
-        ("a failing item makes the outcome unknown", "for each in failures), None)", "for each in ()), None)",
-         _faults("53-item-payment")),
-        ("a failing Authorised member is a refusal",
-         "if _is_callers(place) and _refuses_caller(status, names):", "if False:",
-         _faults("53-AuthorisedClientModel-payment")),
-        ("success under a 4xx is unknown", "    if http_refused:\n", "    if False:\n",
-         _faults("53-right_answer_under_400-upload")),
-    ),
-    "codec.py": (
-        ("the quick reading takes no status but success",
-         '"ApiStatusCode": Literal[100, 314] | None', '"ApiStatusCode": int | None',
-         _in(_PROMISES, "test_a_code_that_says_no_is_seen")),
-        ("numbers are read as exact decimals", "float_hook=Decimal", "float_hook=float", _faults("31-text-payment")),
-        ("numbers are in proportion", "value.is_finite() and -_MAX_DIGITS < value.adjusted() < _MAX_DIGITS", "True",
-         _faults("35-1e999_as_an_amount-payment")),
-    ),
-    "secret.py": (
-        ("a secret is written by the encoder alone",
-         '        return "Secret(\'***\')"\n', "        return f'Secret({self._value!r})'\n",
-         ("tests/test_secret.py::test_no_text_shows_a_secret",)),
-    ),
-    "tokens.py": (
-        ("one login at a time", "if self._task is None and not self._closed:", "if not self._closed:",
-         _in(_RULES, "test_callers_without_a_token_share_one_login")),
-        ("a failed login is not tried again at once",
-         "self._clocks.monotonic() < held.retry_at else None", "False else None",
-         _in(_TOKENS, "test_logins_are_held_back_longer_after_each_failure")),
-        ("holds grow", "            self._failures += 1\n", "",
-         _in(_TOKENS, "test_logins_are_held_back_longer_after_each_failure")),
-        ("a failed renewal is not tried again at once", "and now >= self._retry_at:", "and True:",
-         _in(_TOKENS, "test_an_ageing_token_is_tried_to_renew_once_in_each_hold")),
-        ("a login carries no caller's context", ", context=contextvars.Context())", ")",
-         _in(_TOKENS, "test_a_login_runs_in_a_context_of_its_own")),
-        ("each waiter has a future of its own",
-         "                outcome = await waiter\n",
-         "                outcome = await asyncio.wait_for(self._task, None)\n",
-         _in(_RULES, "test_a_cancelled_caller_harms_nobody")),
-        ("a login ends in time", "asyncio.timeout(self._timeout_s)", "asyncio.timeout(None)",
-         _in(_TOKENS, "test_a_login_that_takes_too_long_is_ended")),
-        ("expiry by the monotonic clock",
-         "if now >= token.expires_at or wall >= token.expires_at_wall:", "if wall >= token.expires_at_wall:",
-         _in(_TOKENS, "test_a_token_ages_and_expires_by_whichever_clock_is_first")),
-        ("expiry by the wall clock",
-         "if now >= token.expires_at or wall >= token.expires_at_wall:", "if now >= token.expires_at:",
-         _in(_TOKENS, "test_a_token_ages_and_expires_by_whichever_clock_is_first")),
-        ("a token counts as expired before its end",
-         "expired_before = min(_EXPIRED_S, life * _EXPIRED_SHARE)", "expired_before = 0.0",
-         _in(_TOKENS, "test_a_token_ages_and_expires_by_whichever_clock_is_first")),
-        ("a clock that was set back lengthens no life",
-         "left = min(life, stored.issued_at + life - wall)", "left = stored.issued_at + life - wall",
-         _in(_TOKENS, "test_a_clock_that_was_set_back_lengthens_no_life")),
-        ("an ageing token is renewed",
-         "        if (now >= token.ages_at or", "        if False and (now >= token.ages_at or",
-         _in(_RULES, "test_nobody_waits_while_an_ageing_token_is_renewed")),
-        ("only the token in use is dropped", "        if self._token is token:\n", "        if True:\n",
-         _in(_PROMISES, "test_a_late_401_drops_no_newer_token")),
-        ("a rejected token is not taken from the store again",
-         "stored is not None and stored.access_token not in {self._dropped, used}:", "stored is not None:",
-         _in(_TOKENS, "test_a_stored_token_that_was_rejected_is_not_used_again")),
-        ("the store is read again under its lock",
-         "            stored = await self._store.load(self._key)\n", "            stored = None\n",
-         _in(_TOKENS, "test_holders_of_one_store_make_one_login")),
-        ("the store is locked during a login",
-         "        async with self._store.lock(self._key):\n", "        if True:\n",
-         _in(_TOKENS, "test_holders_of_one_store_make_one_login")),
-        ("a changed password voids the login under way",
-         "self._is_outdated = self._task is not None", "self._is_outdated = False",
-         _in(_TOKENS, "test_a_changed_password_voids_the_login_that_is_under_way")),
-    ),
-    "session.py": (
-        ("a refused password is not sent again",
-         "if self._refused is not None and password == self._refused:", "if False:",
-         _in(_RULES, "test_a_refused_password_is_not_sent_again")),
-        ("a token is bound to its origin", 'identity = f"{self.settings.origin}\\n', 'identity = f"\\n',
-         _in(_PROMISES, "test_a_token_is_bound_to_its_origin")),
-        ("a call is replayed once after a 401", "                    replayed = True\n", "",
-         _in(_RULES, "test_an_endless_401_makes_one_login_for_each_call_at_most")),
-        ("a rejected token is dropped", "                holder.drop(token)\n", "",
-         _in(_RULES, "test_a_refused_client_in_the_envelope_drops_the_token_and_is_not_replayed")),
-        ("the deadline covers the queue and the token", "asyncio.timeout_at(call.deadline)", "asyncio.timeout_at(None)",
-         _faults("4-all_places_taken-payment")),
-        ("an attempt ends with the deadline", "min(view.attempt_timeout_s, left)", "view.attempt_timeout_s",
-         _faults("47-deadline-payment")),
-        ("the traceback of an error is cut", "outcome = error.with_traceback(None)", "outcome = error",
-         _in(_PROMISES, "test_no_frame_of_ours_is_shown")),
-        ("a failing hook harms no call",
-         "            except Exception:\n                # A hook",
-         "            except ZeroDivisionError:\n                # A hook",
-         _in(_PROMISES, "test_a_failing_hook_harms_no_call")),
-        ("a cancelled call is reported as unknown",
-         "            if draft.handed and not call.endpoint.repeatable:\n", "            if False:\n",
-         _faults("47-cancelled-payment")),
-        ("retries have a budget", "and self._budget.spend():", "and True:",
-         _in(_PROMISES, "test_an_outage_is_not_multiplied")),
-        ("attempts are counted", "and call.attempt < view.max_attempts ", "", _faults("6-reset-look-up")),
-        ("a client belongs to one event loop", "if asyncio.get_running_loop() is not self._loop:", "if False:",
-         _in(_RULES, "test_a_second_event_loop_is_refused")),
-    ),
-    "limiter.py": (
-        ("no more calls at a time than places",
-         "        if self._free and not self._interval_s and not self._waiters:\n            self._free -= 1\n",
-         "        if self._free and not self._interval_s and not self._waiters:\n",
-         _faults("4-all_places_taken-payment")),
-    ),
-    "retry.py": (
-        ("what may have been carried out is not sent again",
-         "        case _:\n            retryable = False\n", "        case _:\n            retryable = True\n",
-         _faults("6-reset-payment", "10-answer-payment")),
-        ("a 5xx is repeated for calls that may be",
-         "retryable = repeatable and (status == 408 or status >= 500)", "retryable = status == 408 or status >= 400",
-         _faults("53-Model_under_400-payment")),
-        ("a certificate that is not trusted is not tried again",
-         "retryable = error.safe_to_retry\n", "retryable = True\n", _faults("60-expired-payment")),
-        ("a refused client in the envelope is not replayed",
-         "error.http_status == 401 and not _names_the_caller(error)", "True",
-         _in(_RULES, "test_a_refused_client_in_the_envelope_drops_the_token_and_is_not_replayed")),
-        ("Retry-After is waited for", "+ (retry_after_s or 0.0)", "", _faults("51-429,_too_long-payment")),
-    ),
-    "config.py": (
-        ("https only, but for loopback", 'if not value.startswith("https://") and', "if False and",
-         _faults("62-plain_to_another_host-payment")),
-        ("no user name in a URL", '    if "@" in parts.netloc:\n', "    if False:\n", _faults("59-user_name-payment")),
-        ("a host has a plain name", 'and _HOST.fullmatch(parts.hostname or ""):', ":",
-         _faults("59-dot_at_the_end-payment", "59-escapes-payment")),
-        ("a path is plain", 'and not {".", ".."} & set(path.split("/"))', "", _faults("56-dots-payment")),
-        ("nothing that a URL parser would change stands in a path", "and bool(_PATH.fullmatch(path)) ", "",
-         _faults("56-query-payment", "56-escaped_dots-payment")),
-        ("names are checked",
-         "if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):", "if False:",
-         _faults("55-user_name_with_a_line_break-login")),
-    ),
-    "batch/step.py": (
-        ("`sending` is durable before a request leaves",
-         "        await written(None, blank)\n", "        _ = written(None, blank)\n",
-         _in(_RUNNER, "test_sending_is_on_disk_before_the_request_leaves", "test_a_journal_that_fails_stops_the_run")),
-        ("an outcome is durable before it is reported",
-         "    await written(RowState.SENDING, evolve(status", "    _ = written(RowState.SENDING, evolve(status",
-         _in(_RUNNER, "test_every_row_is_sent_once_and_reported_with_its_result")),
-        ("what was interrupted is unknown",
-         "state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said", "state=RowState.NOT_SENT, sent=Sent.NO, error=said",
-         _in(_RUNNER, "test_a_cancelled_run_records_what_was_in_flight_as_unknown")),
-    ),
-    "batch/verdict.py": (
-        ("an unknown outcome is journalled as unknown",
-         "    return Verdict(RowState.UNKNOWN)\n", "    return Verdict(RowState.NOT_SENT, again=True)\n",
-         _in(_RUNNER, "test_an_error_decides_what_becomes_of_its_row")),
-        ("no account number stands in an error that is kept",
-         '_LIKE_AN_ACCOUNT.sub("***", " ".join(str(error).split()))', '" ".join(str(error).split())',
-         _in(_RUNNER, "test_an_error_is_kept_short_and_without_account_numbers")),
-    ),
-    "batch/database.py": (
-        ("commits are synced", '"synchronous=FULL"', '"synchronous=NORMAL"',
-         _in(_JOURNAL, "test_every_commit_is_synced")),
-        ("a failed write is the last",
-         "            self._broken = str(error)\n        else:", "            self._broken = None\n        else:",
-         _in(_JOURNAL, "test_a_full_disk_stops_the_journal_for_good")),
-        ("a checksum stands for each row",
-         "if self.ask(schema.WRONG_FACTS) + self.ask(schema.WRONG_ROWS) != [(0,), (0,)]:", "if False:",
-         _in(_JOURNAL, "test_a_row_changed_by_another_program_is_refused")),
-        ("rows that were removed are missed",
-         'whole = self.ask(schema.SIZE) == [(int(facts["total"]),) * 2]', "whole = True",
-         _in(_JOURNAL, "test_a_row_that_was_removed_is_missed")),
-    ),
-    "batch/schema.py": (
-        ("a row moves from where it was believed to be", ' AND state = ?{len(_STATUS) + 2}"', '"',
-         _in(_JOURNAL, "test_a_row_that_is_not_where_it_was_believed_to_be_stops_the_journal")),
-    ),
-    "batch/custody.py": (
-        ("one runner at a time", "fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass",
-         _in(_JOURNAL, "test_a_second_runner_is_refused")),
-        ("a journal is made private",
-         "os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))", "os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))",
-         _in(_JOURNAL, "test_the_files_are_private")),
-        ("a journal that others can read is refused", "if found.st_mode & 0o077:", "if False:",
-         _in(_JOURNAL, "test_a_journal_that_others_can_read_is_refused")),
-        ("a journal is not reached through a link",
-         "            found = file.lstat()\n", "            found = file.stat()\n",
-         _in(_JOURNAL, "test_a_journal_is_not_reached_through_a_link")),
-        ("a journal is never overwritten", "        os.link(draft, path)\n", "        os.replace(draft, path)\n",
-         _in(_JOURNAL, "test_an_existing_file_is_never_overwritten")),
-    ),
-    "batch/journal.py": (
-        ("the input is pinned", "elif digest not in {None, self.digest}:", "elif False:",
-         _in(_JOURNAL, "test_the_input_is_pinned")),
-        ("what was sending when a run died is unknown",
-         "        if left:\n            self._commit([_moving(left)])\n", "",
-         _in(_JOURNAL, "test_the_lock_dies_with_its_process")),
-        ("a journal's log is missed", "            database.check_log(path)\n", "",
-         _in(_JOURNAL, "test_a_running_journal_without_its_log_is_refused")),
-    ),
-    "batch/pinned.py": (
-        ("each row is pinned", " and entry.digest == row_digest(request, salt):", ":",
-         _in(_RUNNER, "test_an_input_that_changed_does_not_resume")),
-        ("the origin and the endpoint are pinned",
-         "if (journal.endpoint, journal.origin) != (endpoint, origin):", "if False:",
-         _in(_RUNNER, "test_a_journal_of_another_batch_is_refused")),
-    ),
-    "batch/states.py": (
-        ("what is unknown is never sent again",
-         'it is never sent again.", (RowState.SETTLED,)',
-         'it is never sent again.", (RowState.SETTLED, RowState.SENDING)',
-         _in(_JOURNAL, "test_nothing_unknown_accepted_rejected_or_sending_is_sent")),
-    ),
-    "batch/report.py": (
-        ("no cell of a report is a formula", 'return f"\'{text}" if formula or', 'return f"\'{text}" if False and',
-         ("tests/test_report.py",)),
-    ),
-}
-# fmt: on
-
-MUTATIONS = tuple(Mutation(file, *entry) for file, entries in _TABLE.items() for entry in entries)
+MUTATIONS: Final = tuple(
+    Mutation(file, *entry[:3], entry[3:])
+    for table in (client_mutations.TABLE, batch_mutations.TABLE)
+    for file, entries in table.items()
+    for entry in entries
+)
