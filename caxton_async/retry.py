@@ -63,7 +63,7 @@ def delay_s(error: CaxtonError, *, repeatable: bool, attempt: int, share: float)
         case NotSent() | RateLimited():
             retryable = error.safe_to_retry
         case UnreadableReply():
-            retryable = True
+            retryable = repeatable
         case ApiError(http_status=int(status)):
             retryable = repeatable and (status == 408 or status >= 500)
         case _:
