@@ -398,6 +398,8 @@ def _plain_class(cls: Any) -> Any:
     if is_odd or hasattr(cls, "__attrs_init__") or hasattr(cls, "__attrs_pre_init__") or _TRIPLET & {*names.values()}:
         return _NEVER_PLAIN
     kinds = {a: Any if a.name in hooks else _plain_type(a.type) for a in fields(cls)}
+    if _NEVER_PLAIN in kinds.values():
+        return _NEVER_PLAIN
     return _plain_object({a.name: (names[a.name], kind, *_default(a.default)) for a, kind in kinds.items()})
 
 
@@ -415,9 +417,11 @@ def _plain_type(cls: Any) -> Any:
     if cls in _IN_JSON:
         return cls
     if (wanted := _optional_of(cls)) is not None:
-        return _plain_type(wanted) | None if _plain_type(wanted) is not Any else Any
+        kind = _plain_type(wanted)
+        return kind if kind in {Any, _NEVER_PLAIN} else kind | None
     if _is_sequence(cls) and get_origin(cls) is not Sequence:
-        return list[_plain_type(get_args(cls)[0])]  # type: ignore[misc]  # a type made at run time
+        kind = _plain_type(get_args(cls)[0])
+        return kind if kind is _NEVER_PLAIN else list[kind]  # type: ignore[valid-type]  # a type made at run time
     if has(cls):
         return _plain_class(cls)
     return Any if cls in _SCALARS or _is_enum(cls) else _NEVER_PLAIN
