@@ -13,6 +13,7 @@ from tests import batch_mutations, client_mutations
 # The short names of files in the tables; `fault` is followed by a case of the fault matrix, all others by a test.
 _FILES: Final = {
     "cli": "tests/test_cli.py",
+    "events": "tests/end_to_end/test_events.py",
     "fault": "tests/faults/test_faults.py",
     "journal": "tests/test_journal.py",
     "page": "tests/test_page.py",
@@ -23,6 +24,7 @@ _FILES: Final = {
     "secret": "tests/test_secret.py",
     "store": "tests/test_store_sqlite.py",
     "tokens": "tests/test_tokens.py",
+    "transport": "tests/test_transport.py",
 }
 
 

@@ -2,53 +2,19 @@
 
 import asyncio
 import itertools
-import ssl
 from pathlib import Path
 
 import pytest
-import trustme
 from attrs import frozen
 
 from caxton_async import CaxtonClient, CaxtonError, Credentials, Endpoint, OutcomeUnknown, Settings
 from caxton_async.errors import ApiError, NotFound, ServerFailed
 from caxton_async.tokens import MemoryStore, StoredToken
-from caxton_async.transport import own_ssl_context
 from tests import canary
 from tests.faults.bench import Bench, GivenToken
 from tests.faults.kinds import KINDS, LOGIN, LOOK_UP, PASSWORD, PATHS, PAYMENT, RESET, UPLOAD
 from tests.faults.scripts import DENIED, INVALID, PAGE, VALID, envelope
-from tests.faults.server import HOST, Connection, Request, Script, Server, reply, reset
-
-
-@pytest.mark.parametrize("spare", [0, -1], ids=["as-large", "larger"])
-async def test_a_reply_is_as_large_as_allowed_and_no_larger(spare: int) -> None:
-    """A reply of exactly `max_reply_bytes` is read, one of a byte more is not."""
-    async with Bench(PAYMENT) as bench:
-        limit = len(PAYMENT.ok) + spare
-        if spare:
-            with pytest.raises(OutcomeUnknown, match="larger"):
-                await bench.call(max_reply_bytes=limit)
-        else:
-            assert PAYMENT.is_right(await bench.call(max_reply_bytes=limit))
-
-
-async def test_session_keys_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable that tells other programs to write down the keys of TLS is not obeyed."""
-    keys, authorities, authority = tmp_path / "keys", tmp_path / "authorities.pem", trustme.CA()
-    authorities.write_bytes(authority.cert_pem.bytes())
-    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
-    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
-    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(HOST).configure_cert(theirs)
-    async with Bench(PAYMENT) as bench, Server(bench.server.answer, theirs) as server:
-        assert PAYMENT.is_right(await bench.call(base_url=f"{server.origin}/api/"))
-        await bench.close_clients()
-    assert not keys.exists()
-
-
-def test_old_tls_is_refused() -> None:
-    """Versions of TLS before 1.2 are not spoken."""
-    assert own_ssl_context().minimum_version >= ssl.TLSVersion.TLSv1_2
+from tests.faults.server import Connection, Request, Script, reply, reset
 
 
 @frozen
@@ -199,19 +165,6 @@ async def test_no_frame_of_ours_is_shown() -> None:
             await bench.call()
     ours = {Path(entry.path).stem for entry in raised.traceback if "caxton_async" in Path(entry.path).parts}
     assert ours == {"resources", "session"}
-
-
-async def test_a_failing_hook_harms_no_call() -> None:
-    """An `on_event` that raises turns no payment that was made into an error."""
-    heard = []
-
-    def hook(event: object) -> None:
-        heard.append(event)
-        raise LookupError
-
-    async with Bench(PAYMENT) as bench:
-        assert PAYMENT.is_right(await bench.call(on_event=hook))
-    assert len(heard) == 2
 
 
 async def test_an_outage_is_not_multiplied() -> None:
