@@ -36,7 +36,7 @@ TABLE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
          "    context.load_default_certs()\n    context.check_hostname = False\n", "fault 60-another_host-payment"),
         ("the client's own TLS context is used",
          'own_ssl_context() if settings.root_url.startswith("https") else True', "True",
-         "transport test_session_keys_are_written_nowhere"),
+         "fault 60-trusted-payment"),
         ("a certificate that is not trusted is told from a failed connection", "            rejected = True\n",
          "            pass\n", "fault 60-expired-payment"),
         ("an attempt ends in time", "if ends_at < self._rings_at:", "if False:", "fault 13-silence-payment"),

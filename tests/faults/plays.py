@@ -228,13 +228,13 @@ def bad_url(url: str) -> Play:
 
 
 @contextmanager
-def _named_by(variable: str, content: bytes) -> Iterator[None]:
+def _named_by(variable: str, content: bytes) -> Iterator[Path]:
     """Have an environment variable name a file of this content."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         file = Path(folder, "file")
         file.write_bytes(content)
         patch.setenv(variable, str(file))
-        yield
+        yield file
 
 
 def tls(identity: str = HOST, *, trusted: bool = True, expired: bool = False, given: bool = False) -> Play:
@@ -245,14 +245,16 @@ def tls(identity: str = HOST, *, trusted: bool = True, expired: bool = False, gi
         end_of_life = dt.datetime(2001, 1, 1, tzinfo=dt.UTC) if expired else None
         theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(identity, not_after=end_of_life).configure_cert(theirs)
-        ours = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode()) if given else None
-        with _named_by("SSL_CERT_FILE", authority.cert_pem.bytes() if trusted and not given else b""):
+        system = authority.cert_pem.bytes() if trusted and not given else b""
+        with _named_by("SSL_CERT_FILE", system), _named_by("SSLKEYLOGFILE", b"") as keys:
+            ours = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode()) if given else None
             async with Server(bench.server.answer, theirs) as server:
                 try:
                     return await bench.call(base_url=f"{server.origin}/api/", ssl_context=ours)
                 finally:
                     bench.server.requests += server.requests
                     await bench.close_clients()
+                    assert given or keys.stat().st_size == 0, "the keys of TLS were written down"
 
     return play
 
