@@ -160,7 +160,7 @@ class TokenMachine(RuleBasedStateMachine):
         assert (None if token is None else token.stored.access_token.reveal()) == (expected and f"token-{expected}")
 
     @precondition(lambda self: self.model.runs)
-    @rule(outcome=st.sampled_from(["gives a token", "gives a token", *ERRORS]))
+    @rule(outcome=st.sampled_from(["gives a token", "fails", *ERRORS]))
     def the_login_ends(self, outcome: str) -> None:
         """The login that runs ends in one way or another."""
         waited_for = bool(self.waiting)
@@ -217,19 +217,24 @@ class TokenMachine(RuleBasedStateMachine):
         """Both clocks move on together."""
         self.model.now = (self.model.now[0] + seconds, self.model.now[1] + seconds)
 
+    @precondition(lambda self: self.model.token)
+    @rule(mark=st.sampled_from(["ages", "expires"]), clock=st.sampled_from([0, 1]), early_s=st.sampled_from([0, 0.001]))
+    def the_token_grows_old(self, mark: str, clock: int, early_s: float) -> None:
+        """One clock comes to where the token ages or expires, or to just before it."""
+        now = list(self.model.now)
+        now[clock] = max(now[clock], getattr(self.model.token, mark)[clock] - early_s)
+        self.model.now = (now[0], now[1])
+
+    @precondition(lambda self: self.model.retry_at > self.model.now[0])
+    @rule(early_s=st.sampled_from([0, 0.001]))
+    def the_hold_ends(self, early_s: float) -> None:
+        """Time comes to the end of a hold, or to just before it."""
+        self.time_passes(self.model.retry_at - self.model.now[0] - early_s)
+
     @rule(seconds=st.sampled_from([-100_000, -60, 60, 9_000, 100_000]))
     def the_clock_is_set(self, seconds: float) -> None:
         """The wall clock jumps, or the machine was asleep and the other clock stood still."""
         self.model.now = (self.model.now[0], self.model.now[1] + seconds)
-
-    @rule()
-    def it_is_closed(self) -> None:
-        """The client is closed; whoever waits is told."""
-        self.model.closed, self.model.runs, self.model.outdated = True, False, False
-        self.runner.run(self.holder.aclose())
-        self.runner.run(self.turns())
-        self.compare(self.waiting, ConfigurationError)
-        self.waiting = []
 
     @invariant()
     def logins_agree(self) -> None:
@@ -237,11 +242,17 @@ class TokenMachine(RuleBasedStateMachine):
         assert len(self.logins) == self.model.logins
 
     def teardown(self) -> None:
-        """Close the holder and its loop."""
+        """Close the holder in whatever state it is: whoever waits is told, and so is whoever comes later."""
         if hasattr(self, "runner"):
-            self.it_is_closed()
+            self.model.closed, self.model.runs, self.model.outdated = True, False, False
+            self.runner.run(self.holder.aclose())
+            self.runner.run(self.turns())
+            self.compare(self.waiting, ConfigurationError)
+            self.waiting = []
+            self.callers_come(1)
+            self.logins_agree()
             self.runner.close()
 
 
 TestTokenMachine = TokenMachine.TestCase
-TestTokenMachine.settings = settings(max_examples=scaled(200, 10_000), stateful_step_count=40, deadline=None)
+TestTokenMachine.settings = settings(max_examples=scaled(200, 10_000), stateful_step_count=50, deadline=None)
