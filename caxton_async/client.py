@@ -5,6 +5,7 @@ What belongs here: opening, closing, and what may differ from call to call.  Wha
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -146,62 +147,62 @@ class CaxtonClient:
         """
         return await self._session.call(endpoint, request, self._view)
 
-    @property
+    @cached_property
     def auth(self) -> r.Auth:
         """Passwords and tokens."""
         return r.Auth(self._session, self._view)
 
-    @property
+    @cached_property
     def sub_accounts(self) -> r.SubAccounts:
         """Child clients."""
         return r.SubAccounts(self._session, self._view)
 
-    @property
+    @cached_property
     def users(self) -> r.Users:
         """People under an account."""
         return r.Users(self._session, self._view)
 
-    @property
+    @cached_property
     def banks(self) -> r.Banks:
         """The accounts that take payments in."""
         return r.Banks(self._session, self._view)
 
-    @property
+    @cached_property
     def countries(self) -> r.Countries:
         """Where payments can go."""
         return r.Countries(self._session, self._view)
 
-    @property
+    @cached_property
     def balances(self) -> r.Balances:
         """Main balances and pots."""
         return r.Balances(self._session, self._view)
 
-    @property
+    @cached_property
     def bulk_payments(self) -> r.BulkPayments:
         """Payroll and other uploads."""
         return r.BulkPayments(self._session, self._view)
 
-    @property
+    @cached_property
     def fx(self) -> r.Fx:
         """Exchange rates."""
         return r.Fx(self._session, self._view)
 
-    @property
+    @cached_property
     def wallets(self) -> r.Wallets:
         """Wallets."""
         return r.Wallets(self._session, self._view)
 
-    @property
+    @cached_property
     def cards(self) -> r.Cards:
         """Cards."""
         return r.Cards(self._session, self._view)
 
-    @property
+    @cached_property
     def webhooks(self) -> r.Webhooks:
         """Notifications."""
         return r.Webhooks(self._session, self._view)
 
-    @property
+    @cached_property
     def sandbox(self) -> r.Sandbox:
         """What only the sandbox can do."""
         return r.Sandbox(self._session, self._view)

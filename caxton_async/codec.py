@@ -173,7 +173,7 @@ def _decimal(value: Any, _: Any) -> Decimal:
             raise Misfit("is not a decimal number")
         value = Decimal(value)
     exact: Decimal = value
-    if not _is_in_proportion(exact):
+    if not (exact.is_finite() and -_MAX_DIGITS < exact.adjusted() < _MAX_DIGITS):  # no call: it is run for every amount
         raise Misfit("is a number out of all proportion")
     return exact
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from attrs import Attribute, converters, field, frozen
@@ -75,6 +76,7 @@ class WebhookEvent(Enum):
     BULK_PAYMENTS = "BulkPayments"
 
 
+@lru_cache(maxsize=1024)
 def minor_units(currency: str) -> int:
     """Return how many decimals `currency` has; the code of a pot (`POTBC-GBP`) counts as the currency at its end."""
     match = _CURRENCY_AT_END.search(currency)

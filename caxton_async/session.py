@@ -35,7 +35,7 @@ from caxton_async.errors import (
 )
 from caxton_async.limiter import Limiter
 from caxton_async.models import AccessToken, Envelope, GetAccessToken
-from caxton_async.retry import RetryBudget, delay_s, may_replay, rejects_token
+from caxton_async.retry import BUDGET, RetryBudget, delay_s, may_replay, rejects_token
 from caxton_async.secret import Secret
 from caxton_async.tokens import MemoryStore, StoredToken, Token, TokenHolder, TokenStore
 from caxton_async.transport import Transport
@@ -227,7 +227,8 @@ class Session:
             finally:
                 self._limiter.leave()
             if isinstance(outcome, Envelope):
-                self._budget.earn()
+                if self._budget.left < BUDGET:
+                    self._budget.earn()
                 return outcome
             if token is not None and not replayed and rejects_token(outcome):
                 holder.drop(token)
