@@ -206,7 +206,7 @@ class TokenHolder:
         if self._token is not None:
             self.drop(self._token)
         self._is_outdated = self._task is not None
-        self._failures, self._held, self._retry_at = 0, None, -math.inf
+        self._failures, self._held = 0, None
 
     async def aclose(self) -> None:
         """Stop a login that is under way; whoever waits for it gets a ConfigurationError."""

@@ -237,6 +237,25 @@ async def test_an_ageing_token_is_tried_to_renew_once_in_each_hold(error) -> Non
     assert await get(tokens) == "token-6"
 
 
+async def test_a_login_that_succeeds_ends_the_waits_after_earlier_failures() -> None:
+    """A token that ages soon after a row of failures is renewed at once: what failed before counts no more."""
+    clock = Clock()
+    login = Login(clock, life_s=100)
+    login.error = LoginRefused("x")
+    tokens = holder(login, clock)
+    for _ in range(4):  # the next wait would be of 300 s
+        await failure(get(tokens))
+    login.error = None
+    await get(tokens)
+
+    clock.move(90)
+    tokens.ready()
+    await background_login()
+
+    assert login.count == 6
+    assert await get(tokens) == "token-6"
+
+
 @pytest.mark.parametrize("kind", [LoginRefused, ConfigurationError])
 async def test_what_the_password_decides_is_asked_again_at_once(kind) -> None:
     """A refused or missing password is not waited out: each call asks for the password again."""
