@@ -13,6 +13,7 @@ from attrs import frozen
 from tests import canary
 from tests.faults import outcomes as o
 from tests.faults import plays as p
+from tests.faults import surroundings as s
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.outcomes import Expected, Outcome
 from tests.faults.scripts import (
@@ -77,7 +78,6 @@ def _with_body(play: Play, expected: Expected | None = None) -> Case:
     return Case(play, expected, frozenset(kind.name for kind in KINDS if kind.has_body), o.NO_BODY)
 
 
-_TIMES = {"attempt_timeout_s": p.SILENT_S, "token_timeout_s": p.SILENT_S}
 _BOMB = b" " * 2**24
 
 # fmt: off
@@ -103,10 +103,10 @@ ROWS: tuple[Row, ...] = (
     _row(12, "408 on an idle connection", "thrown away with the connection, before use", o.RIGHT,
          {"408": p.pushed(lambda _: reply(MESSAGE, "408 Request Timeout"))}),
     _row(13, "silence after the request", "unknown when the attempt's time is over", o.CUT,
-         {"silence": answers(lambda _: (silence,), **_TIMES)}),
+         {"silence": p.slow(lambda _: (silence,))}),
     _row(14, "answer byte by byte", "unknown when the attempt's time is over", o.CUT,
-         {"head": answers(lambda kind: (drip(reply(kind.ok)),), **_TIMES),
-          "body": answers(lambda kind: (reply(b"", length=len(kind.ok)), drip(kind.ok)), **_TIMES)}),
+         {"head": p.slow(lambda kind: (drip(reply(kind.ok)),)),
+          "body": p.slow(lambda kind: (reply(b"", length=len(kind.ok)), drip(kind.ok)))}),
     _row(15, "body shorter than its Content-Length", "unknown", o.CUT,
          {"end": cut(lambda kind: reply(kind.ok[:-9], length=len(kind.ok))),
           "reset": answers(lambda kind: (reply(kind.ok[:-9], length=len(kind.ok)), reset)),
@@ -232,7 +232,7 @@ ROWS: tuple[Row, ...] = (
           "dot after it": _only(p.bad_path("EUR."), "look-up", why_not=o.NO_VALUE)}),
     _row(57, "Set-Cookie", "ignored", o.RIGHT, {"cookie": p.sets_a_cookie}),
     _row(58, "proxy or netrc in the environment", "ignored", o.RIGHT,
-         {"proxy": p.proxies_in_the_environment, "netrc": p.netrc_in_the_environment}),
+         {"proxy": s.proxies_in_the_environment, "netrc": s.netrc_in_the_environment}),
     _row(59, "user name, or other host, in the URL", "refused before sending", o.BAD_SETTING,
          {"user name": p.bad_url("https://user:password@api.example/api/"),
           "dot at the end": p.bad_url("https://api.example./api/"),
@@ -240,14 +240,14 @@ ROWS: tuple[Row, ...] = (
           "not ASCII": p.bad_url("https://\u0430pi.example/"),
           "escapes": p.bad_url("https://api.example%2eevil.example/")}),
     _row(60, "certificate that is not trusted", "not sent; never tried again", o.UNTRUSTED,
-         {"unknown authority": p.tls(trusted=False), "another host": p.tls("other.example"),
-          "expired": p.tls(expired=True), "trusted": Case(p.tls(), o.RIGHT)}),
+         {"unknown authority": s.tls(trusted=False), "another host": s.tls("other.example"),
+          "expired": s.tls(expired=True), "trusted": Case(s.tls(), o.RIGHT)}),
     _row(61, "pinned certificate", "pins are not offered, as they switch off other checks; an authority of one's own "
          "keeps them", o.RIGHT,
-         {"own authority": p.tls(given=True), "own authority, another host": Case(p.tls("other.example", given=True),
+         {"own authority": s.tls(given=True), "own authority, another host": Case(s.tls("other.example", given=True),
                                                                                  o.UNTRUSTED)}),
     _row(62, "plain HTTP where TLS is spoken, and the inverse", "https only, but for this machine", o.NEVER_SENT,
-         {"TLS on a plain port": p.tls_on_a_plain_port, "plain on a TLS port": Case(p.plain_on_a_tls_port, o.UNSEEN),
+         {"TLS on a plain port": s.tls_on_a_plain_port, "plain on a TLS port": Case(s.plain_on_a_tls_port, o.UNSEEN),
           "plain to another host": Case(p.bad_url("http://api.example/api/"), o.BAD_SETTING)}),
 )
 # fmt: on

@@ -4,27 +4,19 @@ Each play makes the call that is judged, and asserts by itself only what the jud
 """
 
 import asyncio
-import datetime as dt
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
 
-import pytest
-import trustme
 from attrs import evolve
 
 from caxton_async import Credentials, Settings
 from caxton_async.endpoints import BANKS_FOR_CURRENCY
 from caxton_async.models import BanksForCurrency
-from tests import canary
 from tests.faults.bench import Bench
 from tests.faults.kinds import LOGIN, PASSWORD, Kind
 from tests.faults.outcomes import CALLERS
 from tests.faults.scripts import DENIED, Play, answers
-from tests.faults.server import HOST, At, Connection, Server, end, reply, silence
+from tests.faults.server import HOST, Connection, Script, Server, end, reply, silence
 
 SILENT_S = 0.2  # how long a case about silence lasts
 
@@ -138,10 +130,21 @@ async def cancelled(bench: Bench) -> object:
     return await call
 
 
+def slow(build: Callable[[Kind], Script]) -> Play:
+    """Carry out a script that does not come to an end in time; the connection is there, so that the time is its own."""
+
+    async def play(bench: Bench) -> object:
+        caxton = await bench.warm_up(token_timeout_s=SILENT_S)
+        bench.arm(*build(bench.kind))
+        return await bench.kind.call(caxton.with_options(attempt_timeout_s=SILENT_S))
+
+    return play
+
+
 async def deadline(bench: Bench) -> object:
     """Let the deadline of the whole call pass in silence."""
+    caxton = await bench.warm_up()
     bench.arm(silence)
-    caxton = await bench.open()
     return await bench.kind.call(caxton.with_options(deadline_s=SILENT_S))
 
 
@@ -222,84 +225,3 @@ def bad_url(url: str) -> Play:
         return Settings(base_url=url)
 
     return play
-
-
-# --- TLS and the environment ---
-
-
-@contextmanager
-def _named_by(variable: str, content: bytes) -> Iterator[Path]:
-    """Have an environment variable name a file of this content."""
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        file = Path(folder, "file")
-        file.write_bytes(content)
-        patch.setenv(variable, str(file))
-        yield file
-
-
-def tls(identity: str = HOST, *, trusted: bool = True, expired: bool = False, given: bool = False) -> Play:
-    """Serve over TLS with a certificate for `identity`; its authority is trusted by the system, or a context given."""
-
-    async def play(bench: Bench) -> object:
-        authority = trustme.CA()
-        end_of_life = dt.datetime(2001, 1, 1, tzinfo=dt.UTC) if expired else None
-        theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(identity, not_after=end_of_life).configure_cert(theirs)
-        system = authority.cert_pem.bytes() if trusted and not given else b""
-        with _named_by("SSL_CERT_FILE", system), _named_by("SSLKEYLOGFILE", b"") as keys:
-            ours = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode()) if given else None
-            async with Server(bench.server.answer, theirs) as server:
-                try:
-                    return await bench.call(base_url=f"{server.origin}/api/", ssl_context=ours)
-                finally:
-                    bench.server.requests += server.requests
-                    await bench.close_clients()
-                    assert given or keys.stat().st_size == 0, "the keys of TLS were written down"
-
-    return play
-
-
-async def plain_on_a_tls_port(bench: Bench) -> object:
-    """Speak plain HTTP to a port of TLS."""
-    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert(HOST).configure_cert(theirs)
-    async with Server(bench.server.answer, theirs) as server:
-        try:
-            return await bench.call(base_url=f"{server.origin.replace('https', 'http')}/api/")
-        finally:
-            assert server.requests == []
-            await bench.close_clients()
-
-
-async def tls_on_a_plain_port(bench: Bench) -> object:
-    """Speak TLS to a port of plain HTTP."""
-    async with Server(lambda _: (reply(b"", "400 Bad Request"), end)) as server:
-        server.at = At.FIRST_BYTE
-        try:
-            return await bench.call(base_url=f"{server.origin.replace('http', 'https')}/api/")
-        finally:
-            assert server.requests == []
-            await bench.close_clients()
-
-
-async def proxies_in_the_environment(bench: Bench) -> object:
-    """Name proxies in the environment, and see that nothing goes there."""
-    async with Server(lambda _: (reply(bench.kind.ok),)) as proxy:
-        with pytest.MonkeyPatch.context() as patch:
-            for name in ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy"):
-                patch.setenv(name, proxy.origin)
-                patch.setenv(name.upper(), proxy.origin)
-            patch.delenv("no_proxy", raising=False)
-            patch.delenv("NO_PROXY", raising=False)
-            try:
-                return await bench.call()
-            finally:
-                assert proxy.connections == 0
-
-
-async def netrc_in_the_environment(bench: Bench) -> object:
-    """Name a password for the host in a netrc file, and see that it is not sent."""
-    with _named_by("NETRC", f"machine {HOST} login somebody password {canary.PASSWORD}\n".encode()):
-        result = await bench.call()
-    assert "basic" not in bench.server.requests[0].headers.get("authorization", "").lower()
-    return result
