@@ -150,7 +150,7 @@ class Session:
         password = self.credentials.password
         if password is not None and not isinstance(password, Secret):
             given = await password()
-            password = given if isinstance(given, Secret) else Secret(given)
+            password = given if isinstance(given, Secret) else Secret(given or "")
         if not password:
             raise ConfigurationError(
                 "no password to log in with: set CAXTON_PASSWORD, give Credentials a password, or generate one"
