@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from helpers import failure, outcomes
+from helpers import VirtualLoop, failure, outcomes, virtual
 
 from caxton_async import CertificateRejected, ConfigurationError, NotSent, Sent, Settings
 from caxton_async.transport import Transport, own_ssl_context
@@ -311,3 +311,113 @@ async def exchange(body: bytes, parts: int, limit: int) -> HttpReply:
         async with opened(Settings(base_url=url, max_reply_bytes=limit)) as transport:
             reply = await transport.send(request(url))
     return reply
+
+
+# --- moments ---
+
+
+async def test_a_server_that_speaks_first_gets_no_request(authority: trustme.CA) -> None:
+    """Bytes that are there before anything was sent on a new connection end it: the call was not sent."""
+    context, mine = contexts(authority)
+    # Up to TLS 1.2 the server has the last word of the handshake, and may go on talking in the same packet.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    received: list[bytes] = []
+
+    class Greeting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.write(ANSWER)
+
+        def data_received(self, data: bytes) -> None:
+            received.append(data)
+
+    server = await asyncio.get_running_loop().create_server(Greeting, "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with opened(Settings(base_url=url, ssl_context=mine)) as transport:
+            error = await failure(transport.send(request(url)), NotSent)
+
+    assert error.sent is Sent.NO
+    assert received == []
+
+
+@pytest.mark.parametrize("parts", [[ANSWER], [ANSWER[:-2], ANSWER[-2:]]], ids=["at-once", "body-later"])
+@virtual
+async def test_an_answer_that_comes_with_the_end_of_its_time_counts(parts: list[bytes]) -> None:
+    """A reply that is whole when the time is up, and has not been looked at yet, is the reply."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            for part in parts:
+                await asyncio.sleep(1)
+                writer.write(part)
+            loop.now += 100  # the loop was blocked: the end of the answer and the alarm are seen in the same turn
+        writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            replies = [await transport.send(request(url)) for _ in range(3)]
+
+    assert [(reply.status, reply.body, reply.flaw) for reply in replies] == [(200, b"{}", None)] * 3
+
+
+@virtual
+async def test_each_request_is_cut_off_when_its_own_time_is_up() -> None:
+    """Requests with more and less time, begun in any order, each end at their own end, and none with another."""
+    loop = asyncio.get_running_loop()
+    ends: dict[float, float] = {}
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    async with served(silent) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+
+            async def send(seconds: float) -> HttpReply:
+                reply = await transport.send(request(url, timeout_s=seconds))
+                ends[seconds] = loop.time()
+                return reply
+
+            replies = await asyncio.gather(*(send(seconds) for seconds in (7.5, 3.25, 20.0, 3.0, 12.0)))
+
+    assert {seconds: round(end, 6) for seconds, end in ends.items()} == {s: s for s in (7.5, 3.25, 20.0, 3.0, 12.0)}
+    assert {(reply.flaw, reply.timed_out) for reply in replies} == {("no whole reply came in time", True)}
+
+
+@pytest.mark.parametrize("seconds", [(5.0, 2.0), (2.0, 5.0)], ids=["connecting", "the-attempt"])
+@virtual
+async def test_a_peer_that_does_not_answer_the_connection_is_not_waited_for(seconds: tuple[float, float]) -> None:
+    """A connection that is not made in the time for connecting, or for the attempt, was not used: nothing was sent."""
+    attempt_s, connect_s = seconds
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/"
+        async with opened(Settings(base_url=url, connect_timeout_s=connect_s)) as transport:
+            error = await failure(transport.send(request(url, timeout_s=attempt_s)), NotSent)
+
+    assert round(loop.time(), 6) == 2
+    assert "in time" in str(error)
+
+
+async def test_stale_bytes_are_seen_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no `poll`, as on Windows, `select` finds the bytes that nobody asked for, and no others."""
+    monkeypatch.delattr("select.poll")
+    server = Server()
+    async with served(server) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            bodies = [(await transport.send(request(url))).body for _ in range(3)]
+            server.push(ANSWER)
+            bodies.append((await transport.send(request(url))).body)
+
+    assert bodies == [b"1", b"2", b"3", b"4"]
+    assert server.connections == 2
