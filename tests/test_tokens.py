@@ -362,6 +362,27 @@ async def test_a_login_runs_in_a_context_of_its_own() -> None:
     assert variable not in login.seen
 
 
+async def test_a_caller_cancelled_in_the_moment_the_token_comes_stays_cancelled() -> None:
+    """Who is cancelled between the end of the login and its own turn is cancelled; the others are served."""
+    clock = Clock()
+    login = Login(clock)
+    almost = asyncio.Event()
+
+    async def log_in() -> StoredToken:
+        token = await login()
+        almost.set()  # wakes this test before the end of the login is seen to
+        return token
+
+    tokens = holder(log_in, clock)
+    tasks = [asyncio.create_task(get(tokens)) for _ in range(3)]
+    await almost.wait()
+    tasks[0].cancel()
+    outcome = await outcomes(tasks)
+
+    assert tasks[0].cancelled()
+    assert outcome[1:] == ["token-1", "token-1"]
+
+
 @pytest.mark.parametrize("begun", [False, True], ids=["before-its-first-step", "under-way"])
 async def test_closing_ends_the_login_and_tells_those_who_wait(begun: bool) -> None:
     """Who waits for a login at the time of closing, and who asks later, is told that the client is closed."""
