@@ -38,7 +38,10 @@ async def test_a_file_is_carried_out_and_reported(desk: Desk) -> None:
 
     assert data_of(done) == {"journal": JOURNAL, "total": 20, "counts": {"accepted": 20}}
     assert done.code == 0
-    assert done.err.splitlines()[-1] == "move_funds: 20 of 20"
+    assert done.err.splitlines()[-2:] == [
+        "move_funds: 20 of 20",
+        f"the journal is {JOURNAL}; caxton report tells more",
+    ]
     assert desk.moved == [f"{1 + n / 100:.2f}" for n in range(1, 21)]
     assert desk.emulator.logins == 1
 
@@ -122,6 +125,43 @@ async def test_the_same_file_is_not_run_twice(desk: Desk) -> None:
     assert "caxton resume" in again.err
     assert JOURNAL in copy.err
     assert len(desk.moved) == 3
+
+
+async def test_the_same_file_is_not_run_twice_with_journals_elsewhere(desk: Desk) -> None:
+    """Journals that were put into a folder of their own are found there."""
+    desk.rows(count=3)
+    (desk.folder / "journals").mkdir()
+
+    first = await desk.caxton("run", "move_funds", "may.csv", "--journal", "journals/one.caxton-journal")
+    again = await desk.caxton("run", "move_funds", "may.csv", "--journal", "journals/two.caxton-journal")
+
+    assert [first.code, again.code] == [0, 2]
+    assert "journals/one.caxton-journal" in again.err
+    assert len(desk.moved) == 3
+
+
+async def test_a_call_whose_result_is_a_secret_is_no_batch(desk: Desk) -> None:
+    """The secrets would be lost, so nothing is sent."""
+    desk.write("users.csv", ["reference,username,clientname", "a,emulated,cxtnclient"])
+
+    done = await desk.caxton("run", "generate_password", "users.csv")
+
+    assert done.code == 2
+    assert "use caxton call for each" in done.err
+    assert desk.emulator.requests == []
+
+
+async def test_more_calls_than_connections_get_the_connections(desk: Desk) -> None:
+    """With `--concurrency 150` so many calls are in flight: none is `sending` while it waits for a connection."""
+    desk.rows(count=150)
+    held = desk.fault("latency", endpoint="move_funds", times=150, held=True)
+
+    process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "150", "--json")
+    await held.hit(150)
+    held.release()
+    done = await desk.end(process)
+
+    assert data_of(done)["counts"] == {"accepted": 150}
 
 
 # --- plan and approval ---
@@ -326,6 +366,20 @@ async def test_a_payroll_is_paid_in_one_step(desk: Desk) -> None:
         "p-1",
         "p-2",
     ]
+
+
+async def test_a_payment_date_that_has_passed_is_a_wrong_row(desk: Desk) -> None:
+    """It is reported with its line, before an upload is opened."""
+    desk.write(
+        "pay.csv",
+        ["reference,RecipientName,IBAN,Currency,Amount,PaymentDate", "p,A,GB33BUKB20201555555555,GBP,1,2020-01-01"],
+    )
+
+    done = await desk.caxton("run", "bulk_payments", "pay.csv")
+
+    assert done.code == 2
+    assert "line 2, column PaymentDate" in done.err
+    assert desk.emulator.requests == []
 
 
 # --- afterwards ---

@@ -227,6 +227,15 @@ async def test_a_file_that_cannot_be_trusted_is_refused(path: Path, kind: str) -
     assert not (kind == "dangling" and target.exists())
 
 
+async def test_the_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made it could read what is put into it."""
+    await SqliteTokenStore(path).save("key", token("canary"))
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+
+    with pytest.raises(ConfigurationError, match="not a plain file of yours"):
+        await SqliteTokenStore(path).load("key")
+
+
 async def test_a_store_that_cannot_be_used_fails_the_call_with_its_own_words(emulator: Emulator, path: Path) -> None:
     """The client tells what is wrong with the store, and sends nothing."""
     path.write_bytes(b"")

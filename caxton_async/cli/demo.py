@@ -12,7 +12,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, cast
 
-from caxton_async.batch import BULK_PAYMENTS, Row, read_rows
+from caxton_async.batch import BULK_PAYMENTS, Row, RowState, read_rows
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import show_json, show_table, tell
@@ -69,7 +69,8 @@ def _play(rows: list[Row], file: Path, payroll: Path) -> Comparison:
         environment["CAXTON_STATE_DIR"] = str(file.parent)
         environment["CAXTON_PASSWORD_FILE"] = str(file.parent / "password")
         asyncio.run(set_up(scene, environment))
-        tell(f"A password was generated and one login made; {scene}.")
+        tell(f"A password was generated, and one login made; {scene}.")
+        tell("Now payments go out together, while answers are lost, calls refused, and the whole process is killed.")
         moves, pay = Watch(file, MOVE_FUNDS, environment), Watch(payroll, BULK_PAYMENTS, environment)
         moves.run("--concurrency", str(_CONCURRENCY), kill_at=len(rows) // 5)
         moves.resume("--concurrency", str(_CONCURRENCY))
@@ -130,6 +131,8 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
         show_table(("", "the client says", "the emulator's ledger says"), comparison.lines())
     for text in comparison.problems:
         tell(f"they disagree: {text}")
+    if comparison.counts.get(RowState.UNKNOWN):
+        tell("Unknown are the calls whose answer was lost, or that were in flight when the process was killed.")
     if comparison.agrees:
         tell("Both agree: nothing was paid twice and nothing was lost; what is unknown is listed, not guessed.")
         tell("Next: caxton emulator, then caxton doctor; caxton --help names the rest.")

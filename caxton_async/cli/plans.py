@@ -1,7 +1,8 @@
 """What a run would do, worked out before anything is sent: the plan, its digest, and what looks like a double."""
 
+import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from caxton_async.batch import (
 )
 from caxton_async.batch.plan import Plan, make_plan, plan_digest, row_digest
 from caxton_async.batch.reader import SUFFIX
+from caxton_async.bulk import check_payment_date
 from caxton_async.cli.calls import find_endpoint
 from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.config import Configuration
@@ -67,7 +69,7 @@ def prepare(endpoint: Endpoint[Any, Any], file: Path, configuration: Configurati
     **Raises** RowErrors with every error of the file.
     """
     digest = input_digest(file)
-    plan = make_plan(stream_rows(file, endpoint))
+    plan = make_plan(stream_rows(file, endpoint, check=_check_of(endpoint)))
     settings = configuration.settings
     context = {
         "endpoint": endpoint.name,
@@ -78,6 +80,13 @@ def prepare(endpoint: Endpoint[Any, Any], file: Path, configuration: Configurati
     }
     elsewhere = tuple(_doubles_elsewhere(endpoint, file, settings.origin))
     return Prepared(file, endpoint, configuration, plan, digest, plan_digest(plan, **context), elsewhere)
+
+
+def _check_of(endpoint: Endpoint[Any, Any]) -> Callable[[Any], None] | None:
+    if endpoint is not BULK_PAYMENTS:
+        return None
+    now = dt.datetime.now(dt.UTC)
+    return lambda payment: check_payment_date(payment, now)
 
 
 def acting_for(configuration: Configuration) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from caxton_async.batch import (
     BULK_PAYMENTS,
@@ -28,6 +28,7 @@ from caxton_async.batch import (
     stream_rows,
 )
 from caxton_async.batch.states import SENDABLE
+from caxton_async.cli.calls import holds_secret
 from caxton_async.cli.connect import act, check_production, connect, read_environment
 from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import progress, show_json, show_table, tell
@@ -74,10 +75,14 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     if approved is not None and approved != prepared.digest:
         raise Failure(f"the plan is {prepared.digest}, which is not the one that was approved; nothing was sent")
     check_production(configuration, endpoint, yes=yes)
+    if holds_secret(endpoint.returns):
+        raise Failure(f"the result of {name} holds a secret, which a batch does not keep: use caxton call for each")
     origin = configuration.settings.origin
-    check_not_run_before(file, endpoint=endpoint.name, origin=origin, digest=prepared.input_digest)
+    path = journal or default_path(file, endpoint.name)
+    for folder in {file.parent, path.parent}:
+        check_not_run_before(folder / file.name, endpoint=endpoint.name, origin=origin, digest=prepared.input_digest)
     created = Journal.create(
-        journal or default_path(file, endpoint.name),
+        path,
         endpoint=endpoint.name,
         origin=origin,
         digest=prepared.input_digest,
@@ -156,12 +161,19 @@ async def _run(batch: _Batch) -> BatchSummary:
             bar.update(finished + sum(n for state, n in batch.seen.items() if state not in SENDABLE), _note(batch.seen))
 
         try:
-            async with connect(batch.configuration) as client:
+            async with connect(_with_room(batch)) as client:
                 return await _send(batch, act(client, batch.configuration), on_progress)
         except asyncio.CancelledError:
             if not batch.stop.is_set():
                 raise
     return BatchSummary(batch.journal.counts(), "stopped at once")
+
+
+def _with_room(batch: _Batch) -> Configuration:
+    """Let as many connections be open as calls are in flight: a row that waits for one would be `sending` too early."""
+    settings = batch.configuration.settings
+    room = max(settings.max_connections, batch.concurrency)
+    return evolve(batch.configuration, settings=evolve(settings, max_connections=room))
 
 
 async def _send(batch: _Batch, client: "CaxtonClient", on_progress: Callable[[RowOutcome[Any]], None]) -> BatchSummary:
@@ -196,6 +208,7 @@ def _conclude(batch: _Batch, summary: BatchSummary, *, as_json: bool) -> ExitCod
         show_json({"journal": str(batch.journal.path), "total": summary.total, "counts": counts, **paused})
     else:
         show_table(("state", "rows"), list(counts.items()))
+    tell(f"the journal is {path}; caxton report tells more")
     if summary.paused:
         tell(f"paused: {summary.paused}")
     if summary.left:

@@ -32,7 +32,7 @@ class Scene:
 
     def __str__(self) -> str:
         currencies = ", ".join(sorted(self.funds))
-        return f"{currencies} came in, {len(self.pots)} pots and {len(_WALLETS)} wallets were made"
+        return f"money came in ({currencies}); pots made: {len(self.pots)}, wallets made: {len(_WALLETS)}"
 
 
 def currency_of(code: str) -> str:

@@ -37,7 +37,8 @@ def status(journal: Path, *, rows: bool = False, state: RowState | None = None, 
             }
             show_json(data if shown is None else data | {"rows": shown})
         else:
-            tell(f"{found.endpoint} at {found.origin}, {found.total} rows")
+            rows_text = "still being planned" if found.total is None else f"{found.total} rows"
+            tell(f"{found.endpoint} at {found.origin}, {rows_text}")
             show_table(("state", "rows"), [(each.value, count) for each, count in counts.items() if count])
             if shown:
                 show_table(list(shown[0]), [list(row.values()) for row in shown])
