@@ -77,7 +77,7 @@ def coverage(session: nox.Session) -> None:
     install(session, "coverage")
     session.run("coverage", "combine")
     session.run("coverage", "report")
-    modules = ",".join(f"caxton_async/{module}.py" for module in WHOLLY_COVERED)
+    modules = ",".join(f"caxton_async/{module}.py,caxton_async/{module}/*" for module in WHOLLY_COVERED)
     session.run("coverage", "report", f"--include={modules}", "--fail-under=100")
 
 

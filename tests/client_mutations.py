@@ -89,15 +89,17 @@ TABLE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
         ("success under a 4xx is unknown", "    if http_refused:\n", "    if False:\n",
          "fault 53-right_answer_under_400-upload"),
     ),
-    "codec.py": (
+    "codec/plain.py": (
         ("the quick reading looks at the names expected",
          "if expected and model.api_status not in expected:", "if False:",
          "promises test_the_names_expected_decide"),
         ("the quick reading takes no code but success", '"ApiStatusCode", Literal[100, 314] | None',
          '"ApiStatusCode", int | None', "promises test_a_code_that_says_no_is_seen"),
+    ),
+    "codec/reading.py": (
         ("numbers are read as exact decimals", "_decoder = msgspec.json.Decoder(float_hook=Decimal)",
          "_decoder = msgspec.json.Decoder()", "fault 36-twice-payment"),
-        ("numbers are in proportion", "value.is_finite() and -_MAX_DIGITS < value.adjusted() < _MAX_DIGITS", "True",
+        ("numbers are in proportion", "exact.is_finite() and -MAX_DIGITS < exact.adjusted() < MAX_DIGITS", "True",
          "fault 35-1e999_as_an_amount-payment"),
     ),
     "tokens.py": (

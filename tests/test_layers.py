@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "caxton_async"
 # The homes of a library, as paths below the package; a folder stands for all that is in it.
 HOMES = {
     "aiohttp": {"transport.py", "emulator"},
-    "cattrs": {"codec.py"},
-    "msgspec": {"codec.py"},
+    "cattrs": {"codec"},
+    "msgspec": {"codec"},
     "sqlite3": {"batch/database.py", "stores/sqlite.py"},
     "python_calamine": {"batch/files.py"},
     "cyclopts": {"cli"},
