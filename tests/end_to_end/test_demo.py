@@ -87,7 +87,7 @@ def test_the_demo_carries_out_a_file_of_the_readers_own(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert table["payment calls"].startswith("30 ")
     assert re.split(r"  +", table["logins made"]) == ["1", "1"]
-    assert "money came in (JPY); pots made: 1, wallets made: 2" in done.stderr
+    assert "money came in (EUR, GBP, JPY); pots made: 1, wallets made: 2" in done.stderr
     assert list(tmp_path.iterdir()) == [file]
 
 
