@@ -565,6 +565,13 @@ class Shouting:
     """A class with a converter."""
 
     name: str = field(converter=str.upper)
+
+
+@frozen
+class Twice:
+    """A class with a default that depends on what is given."""
+
+    name: str
     twice: str = field(default=Factory(lambda self: self.name * 2, takes_self=True))
 
 
@@ -601,7 +608,8 @@ class Own:
             Checked,
             [{"Name": "x"}, {"Name": "bad"}, {"Name": "worse"}, {"Name": "x", "Size": 2}, {"Name": "x", "HowBig": 2}],
         ),
-        (Shouting, [{"Name": "x"}, {"Name": "x", "Twice": "y"}]),
+        (Shouting, [{"Name": "x"}]),
+        (Twice, [{"Name": "x"}, {"Name": "x", "Twice": "y"}]),
         (
             Heir,
             [
@@ -625,6 +633,7 @@ class Own:
     ids=[
         "checked",
         "converted",
+        "twice",
         "derived",
         "options",
         "no slots",
