@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import aiohttp.client_proto
 import aioresponses.core
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -22,6 +23,10 @@ aioresponses.core.ClientResponse = functools.partial(
 aioresponses.core.stream_reader_factory = lambda loop: aiohttp.StreamReader(
     aiohttp.client_proto.ResponseHandler(loop=loop), limit=2**40, loop=loop
 )
+
+# How long one example takes is this machine's affair.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def is_loopback(host: str | bytes | None) -> bool:

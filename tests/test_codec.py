@@ -424,7 +424,7 @@ def test_a_generic_class_is_read() -> None:
     assert read({"Items": [{"Amount": 1}]}, Page[Line]) == Page([Line(Decimal(1))])
 
 
-@settings(max_examples=scaled(300, 10_000), deadline=None)
+@settings(max_examples=scaled(300, 10_000))
 @given(endpoint=st.sampled_from(list(CATALOGUE.values())), value=json_values)
 def test_any_json_is_read_or_misfits(endpoint: Any, value: object) -> None:
     """Whatever the API answers, reading it makes a result or a misfit that shows no value."""
