@@ -491,6 +491,29 @@ def test_an_answer_that_names_another_thing_is_not_ours(
         assert "is not the one that was asked for" in str(error)
 
 
+@frozen
+class PayBill:
+    """Somebody's own request, which names its payee in the path."""
+
+    payee_id: int
+
+
+@frozen
+class Receipt:
+    """Somebody's own answer, which names the payee again."""
+
+    payee_id: int
+
+
+def test_an_echo_that_belongs_to_the_result_is_looked_at_too() -> None:
+    """An answer just as documented, but for another payee, is not ours."""
+    pay_bill = Endpoint("pay_bill", "POST", "payees/{payee_id}/bills", PayBill, Receipt)
+    right, wrong = (error_of(pay_bill, reply(envelope({"PayeeId": n})), request=PayBill(7)) for n in (7, 8))
+
+    assert right is None
+    assert (type(wrong), wrong.path) == (OutcomeUnknown, f"{MODEL}.PayeeId")
+
+
 # --- secrets and other text of the server's ---
 
 
