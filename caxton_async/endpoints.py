@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 
 
@@ -89,6 +90,11 @@ class Endpoint(Generic[Request, Result]):
         for name in (*self.path_fields, *self.headers):
             if name not in known:
                 raise ConfigurationError(f"{self.name} needs the attribute {name!r}, which its request does not have")
+        for header in self.headers.values():
+            if not _HEADER.fullmatch(header):
+                raise ConfigurationError(
+                    f"{self.name} has the header {header!r}: a name is letters, digits and hyphens"
+                )
         if self.body not in {"json", "text_json", "form"}:
             raise ConfigurationError(f"the body of {self.name} is json, text_json or form, not {self.body!r}")
 

@@ -45,6 +45,8 @@ def test_what_is_not_said_is_the_careful_choice() -> None:
         pytest.param({"path": "a/{}"}, "path of an endpoint", id="no attribute"),
         pytest.param({"path": "a/{missing}"}, "x needs the attribute 'missing'", id="unknown attribute"),
         pytest.param({"headers": {"missing": "X"}}, "x needs the attribute 'missing'", id="unknown header"),
+        pytest.param({"headers": {"code": "X\r\nY"}}, "has the header 'X.*Y'", id="line break in a header's name"),
+        pytest.param({"headers": {"code": ""}}, "has the header ''", id="header without a name"),
         pytest.param({"sends": None, "path": "a/{code}"}, "x needs the attribute 'code'", id="nothing to take it from"),
         pytest.param({"sends": dict}, "which is not an attrs class", id="no attrs class"),
         pytest.param({"body": "xml"}, "body of x is json, text_json or form", id="unknown body"),
