@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from answers import ANSWERS
+
 ENVELOPE = json.dumps(
     {
         "Content": {
@@ -44,6 +46,9 @@ def _reply(body: bytes) -> bytes:
     return head.encode() + body
 
 
+_REPLIES = {path.encode(): _reply(json.dumps(body, separators=(",", ":")).encode()) for path, body in ANSWERS.items()}
+
+
 class _Static(asyncio.Protocol):
     """Answers each whole request at once; counts the logins it sees."""
 
@@ -63,8 +68,8 @@ class _Static(asyncio.Protocol):
             if len(self.buffer) < end + 4 + length:
                 return
             self.buffer = self.buffer[end + 4 + length :]
-            is_login = TOKEN_PATH in head.split(b"\r\n", 1)[0]
-            self.transport.write(self.token if is_login else self.answer)
+            path = head.split(b" ", 2)[1]
+            self.transport.write(self.token if TOKEN_PATH in path else _REPLIES.get(path, self.answer))
 
 
 async def _serve() -> None:
