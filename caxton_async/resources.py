@@ -6,16 +6,18 @@ call is carried out (`session`).  Each method **raises** the errors of `caxton_a
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
 
 from caxton_async import endpoints as e
 from caxton_async import models as m
-from caxton_async.bulk import BulkPaymentRow, render_payload
 from caxton_async.secret import Secret
 from caxton_async.session import Session, View
 from caxton_async.wire import check_header_value
+
+if TYPE_CHECKING:
+    from caxton_async.bulk import BulkPaymentRow
 
 Result = TypeVar("Result")
 
@@ -121,8 +123,10 @@ class BulkPayments(_Group):
         """Open an upload; nothing is paid until its rows are submitted."""
         return await self._call(e.CREATE_BULK_UPLOAD, m.CreateBulkUpload(description, source))
 
-    async def submit(self, upload: m.BulkUpload, rows: Iterable[BulkPaymentRow | Mapping[str, str]]) -> None:
+    async def submit(self, upload: m.BulkUpload, rows: "Iterable[BulkPaymentRow | Mapping[str, str]]") -> None:
         """Send the rows as CSV in the order of the upload's columns.  Moves money."""
+        from caxton_async.bulk import render_payload  # noqa: PLC0415  # its tables are for those who pay in bulk
+
         payload = render_payload(rows, upload.column_format)
         await self._call(e.SUBMIT_BULK_PAYLOAD, m.SubmitBulkPayload(upload.upload_record_id, payload))
 
