@@ -4,30 +4,22 @@ What belongs here: values, their checks, and reading them from environment varia
 anything.  Every wrong value is a `ConfigurationError` that says which one and what to write instead.
 """
 
-import ipaddress
 import math
-import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from caxton_async.addresses import HEADER_VALUE, is_loopback, is_plain_path, split_url
 from caxton_async.errors import ConfigurationError, Sent
 from caxton_async.secret import Secret
 
 PasswordProvider = Callable[[], Awaitable[str | Secret]]
-
-# A header value that cannot break out of its line nor be read in two ways: visible ASCII, inner spaces (RFC 9110).
-HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-# A path may be given by a user; anything that a URL parser would normalise, decode or cut off is refused.
-_PATH = re.compile(r"/?[A-Za-z0-9._~{}-]+(?:/[A-Za-z0-9._~{}-]+)*")
-# What names a host to every parser alike: no escapes, no dot at the end.
-_HOST = re.compile(r"[a-z0-9._:-]*[a-z0-9]")
 
 
 class Environment(Enum):
@@ -119,33 +111,10 @@ def _count(_instance: object, attribute: "Attribute[Any]", value: object) -> Non
         raise ConfigurationError(f"{attribute.name} is a whole number of at least 1, not {value!r}")
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine by its literal name: no look-alike, nothing that DNS decides."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _split(url: object, name: str) -> SplitResult:
-    """Parse a URL of which every part that could mislead is refused; the message never shows the URL itself."""
-    if not isinstance(url, str) or not url.isascii() or any(c <= " " or c in {"\x7f", "\\"} for c in url):
-        raise ConfigurationError(f"{name} is not a URL of visible ASCII characters")
-    try:
-        parts = urlsplit(url)
-        if parts.port != 0 and _HOST.fullmatch(parts.hostname or ""):
-            return parts
-    except ValueError:
-        pass
-    raise ConfigurationError(f"{name} needs a plain host name, with no dot at its end, and a port that can be used")
-
-
 def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str | None) -> None:
     if value is None:
         return
-    parts = _split(value, "base_url")
+    parts = split_url(value, "base_url")
     if "@" in parts.netloc:
         raise ConfigurationError("base_url holds a user name or password: leave them out, credentials go elsewhere")
     if "?" in value or "#" in value:
@@ -154,11 +123,6 @@ def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str
         raise ConfigurationError("base_url has a path with characters that cannot be sent as they are")
     if not value.startswith("https://") and not (value.startswith("http://") and is_loopback(parts.hostname or "")):
         raise ConfigurationError("base_url must begin with https:// (http:// is for this machine only)")
-
-
-def is_plain_path(path: object) -> bool:
-    """Tell whether every URL parser leaves `path` as it is: nothing escaped, cut off or shortened (RFC 3986, 5.2.4)."""
-    return isinstance(path, str) and bool(_PATH.fullmatch(path)) and not {".", ".."} & set(path.split("/"))
 
 
 def _frozen_paths(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -177,7 +141,7 @@ def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value:
 
 
 def _proxy(_instance: object, _attribute: "Attribute[str | None]", value: str | None) -> None:
-    if value is not None and _split(value, "proxy").scheme not in {"http", "https"}:
+    if value is not None and split_url(value, "proxy").scheme not in {"http", "https"}:
         raise ConfigurationError("proxy must begin with http:// or https://")
 
 

@@ -12,7 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 from attrs import Attribute, Factory, field, fields_dict, frozen, has
 
 from caxton_async import models as m
-from caxton_async.config import is_plain_path
+from caxton_async.addresses import is_plain_path
 from caxton_async.errors import ConfigurationError
 
 Request = TypeVar("Request")

@@ -13,7 +13,8 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from caxton_async import codec
-from caxton_async.config import HEADER_VALUE, Settings
+from caxton_async.addresses import HEADER_VALUE
+from caxton_async.config import Settings
 from caxton_async.endpoints import Endpoint, placeholders
 from caxton_async.errors import ConfigurationError, InvalidRequest
 from caxton_async.replies import HttpReply, read_reply

@@ -187,13 +187,15 @@ TABLE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
         ("https only, but for loopback", 'if not value.startswith("https://") and', "if False and",
          "fault 62-plain_to_another_host-payment"),
         ("no user name in a URL", '    if "@" in parts.netloc:\n', "    if False:\n", "fault 59-user_name-payment"),
+        ("names are checked", "if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):",
+         "if False:", "fault 55-user_name_with_a_line_break-login"),
+    ),
+    "addresses.py": (
         ("a host has a plain name", 'and _HOST.fullmatch(parts.hostname or ""):', ":",
          "fault 59-dot_at_the_end-payment", "fault 59-escapes-payment"),
         ("a path is plain", 'and not {".", ".."} & set(path.split("/"))', "", "fault 56-dots-payment"),
         ("nothing that a URL parser would change stands in a path", "and bool(_PATH.fullmatch(path)) ", "",
          "fault 56-query-payment", "fault 56-escaped_dots-payment"),
-        ("names are checked", "if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):",
-         "if False:", "fault 55-user_name_with_a_line_break-login"),
     ),
     "secret.py": (
         ("no text shows a secret", '        return "Secret(\'***\')"\n', "        return f'Secret({self._value!r})'\n",

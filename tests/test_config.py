@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caxton_async.addresses import HEADER_VALUE, is_loopback, is_plain_path
 from caxton_async.config import (
-    HEADER_VALUE,
     Configuration,
     Credentials,
     Environment,
     Settings,
     from_env,
-    is_loopback,
-    is_plain_path,
     password_from_file,
 )
 from caxton_async.errors import ConfigurationError, Sent
