@@ -402,8 +402,10 @@ async def test_a_person_settles_what_is_unknown(unsettled: Desk) -> None:
     not_paid = await unsettled.caxton("settle", JOURNAL, "ref-8", "--not-paid", *note)
     twice = await unsettled.caxton("settle", JOURNAL, "ref-8", "--paid", *note)
     report = await unsettled.caxton("report", JOURNAL, "--not-paid", "again.csv", "--json")
+    plan = await unsettled.caxton("run", "move_funds", "again.csv", "--dry-run", "--json")
     rerun = await unsettled.caxton("run", "move_funds", "again.csv")
 
+    assert data_of(plan)["suspected_doubles"] == []
     assert [each.code for each in (paid, not_paid, twice, report, rerun)] == [0, 0, 2, 0, 0]
     rows = {row["reference"]: row for row in data_of(report)["rows"]}
     assert (rows["ref-8"]["settled_by"], rows["ref-8"]["settled_note"]) == ("Ann", "asked the bank")

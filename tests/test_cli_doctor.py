@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -159,7 +160,9 @@ async def answering(answer: bytes, context: ssl.SSLContext | None = None) -> Asy
     """Serve one answer to everything, and give settings that reach it."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        asked = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", asked)
+        await reader.readexactly(int(length[1]) if length else 0)  # else the connection would end with a reset
         writer.write(answer)
         writer.close()
         await writer.wait_closed()

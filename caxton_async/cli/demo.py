@@ -18,7 +18,7 @@ from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.cli.scene import plan_scene, set_up
 from caxton_async.cli.verdict import Comparison, Story, compare
-from caxton_async.cli.watch import Watch, command
+from caxton_async.cli.watch import Watch, started
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.models import MoveFunds
 
@@ -97,18 +97,11 @@ def _faults(rows: int, *, after: int) -> list[dict[str, object]]:
 def _emulator(faults: Path) -> Iterator[dict[str, str]]:
     """Run the emulator in a process of its own; gives the variables that reach it."""
     arguments = ["emulator", "--json", "--faults", str(faults)]
-    process = subprocess.Popen(  # noqa: S603 -- our own command
-        command(arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    try:
+    with started(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         line = process.stdout.readline() if process.stdout else b""
         if not line:
             raise Failure("the emulator did not start: see what caxton emulator says")
         yield json_text.loads(line)
-    finally:
-        # Not left to the process's own `with`, which does not wait under Ctrl-C.
-        process.terminate()
-        process.communicate()
 
 
 def _read_state(variables: Mapping[str, str]) -> dict[str, Any]:

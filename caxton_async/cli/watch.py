@@ -1,11 +1,13 @@
 """A batch in a process of its own, watched from outside through its journal, and killed if need be."""
 
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from attrs import define
 
@@ -20,9 +22,35 @@ _STILL: Final = 3
 _CONCLUDED = (RowState.ACCEPTED, RowState.REJECTED, RowState.UNKNOWN)
 
 
-def command(arguments: list[str]) -> list[str]:
-    """Return the command line of `caxton` with these arguments, by the Python that runs now."""
-    return [sys.executable, "-m", "caxton_async", *arguments]
+@contextmanager
+def started(
+    arguments: list[str], *, stdout: int | BinaryIO, stderr: int | BinaryIO, env: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `caxton` in a process of its own, by the Python that runs now; it is gone when the block ends."""
+    process = None
+    try:
+        with _uninterrupted():
+            process = subprocess.Popen(  # noqa: S603 -- our own command
+                [sys.executable, "-m", "caxton_async", *arguments], stdout=stdout, stderr=stderr, env=env
+            )
+        yield process
+    finally:
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off to the end of the block: a process that has just been started must not be lost sight of."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @define
@@ -61,19 +89,17 @@ class Watch:
     def _follow(self, arguments: list[str], kill_at: int | None) -> None:
         said = self.journal.with_name("said")
         total = sum(1 for _ in read_rows(self.file, self.endpoint))
-        with progress("payments", total) as bar, said.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 -- our own command
-                command(arguments), env=self.environment, stdout=output, stderr=output
-            )
-            try:
-                was_killed = self._watch(process, bar, kill_at)
-            finally:
-                process.kill()
-                process.wait()
+        with (
+            progress("payments", total) as bar,
+            said.open("wb") as output,
+            started(arguments, env=self.environment, stdout=output, stderr=output) as process,
+        ):
+            was_killed = self._watch(process, bar, kill_at)
+            code = process.wait()
         if was_killed:
             tell("the process was killed (kill -9) with calls in flight")
-        elif process.returncode not in {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.UNKNOWN}:
-            raise Failure(f"the batch ended with {process.returncode}: {said.read_text().strip()}", ExitCode.LEFT)
+        elif code not in {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.UNKNOWN}:
+            raise Failure(f"the batch ended with {code}: {said.read_text().strip()}", ExitCode.LEFT)
 
     def _watch(self, process: "subprocess.Popen[bytes]", bar: Bar, kill_at: int | None) -> bool:
         began: float | None = None
