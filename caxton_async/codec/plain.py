@@ -28,6 +28,7 @@ from caxton_async.codec.spelling import TRIPLET, spellings
 
 Member = tuple[Any, ...]  # how the wire spells it, what it is checked against, and its default if it has one
 _IN_JSON = frozenset({str, int, bool})
+_Checked: Any = msgspec.defstruct("Checked", [("it", Any)])
 _NEVER_PLAIN = msgspec.defstruct("NeverPlain", [("never", Literal["is anything like this"])])
 
 # The statuses that say yes.  Source: Caxton developer guide, envelope.
@@ -55,8 +56,8 @@ def read_plain(body: bytes, returns: Any, steps: tuple[str, ...]) -> m.Envelope[
         result = model
         for _ in steps:
             result = result.step
-        if answer.client is answer.user is answer.holder is None:
-            return m.Envelope(read(result), expected)
+        if answer.client is answer.user is None:
+            return m.Envelope(read(result), expected, None, None, answer.holder)
         return m.Envelope(read(result), expected, _read_client(answer.client), _read_user(answer.user), answer.holder)
     except Exception:  # noqa: BLE001  # what it was, a careful reading finds out; a class of the user's may raise anything
         return None
@@ -101,7 +102,13 @@ def _as_it_is(value: Any, _: Any) -> Any:
 def _plain_sequence_factory(cls: Any, converter: Converter) -> Hook:
     wanted = get_args(cls)[0]
     inner = _as_it_is if wanted in _IN_JSON else converter.get_structure_hook(wanted)
-    return _as_it_is if inner is _as_it_is else lambda value, _: [inner(item, wanted) for item in value]
+
+    def read(value: Any, _: Any) -> Any:
+        for index, item in enumerate(value):
+            value[index] = inner(item, wanted)
+        return value
+
+    return _as_it_is if inner is _as_it_is else read
 
 
 def _plain_object(members: Mapping[str, Member]) -> Any:
@@ -181,7 +188,9 @@ def _plain_reader(returns: Any, steps: tuple[str, ...]) -> tuple[Callable[[bytes
 def _plain_maker(cls: Any) -> Callable[[Any], Any]:
     """Return what makes a `cls` of a checked object: hooks of cattrs read its members, and all is built in one go."""
     hook = _plain.get_structure_hook(cls)
-    return lambda value: msgspec.convert(hook(value, cls), cls, from_attributes=True)
+    # The JSON library knows the members of a class of its own, where it would look for those of `cls` at each call.
+    made: Any = msgspec.defstruct("Made", [("it", cls)])
+    return lambda value: msgspec.convert(_Checked(hook(value, cls)), made, from_attributes=True).it
 
 
 _plain = make_converter(_plain_class_factory, _plain_sequence_factory)
