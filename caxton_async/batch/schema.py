@@ -30,26 +30,28 @@ MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1,)
 _FIXED: Final = tuple(field.name for field in fields(JournalRow) if field.name != "status")
 _STATUS: Final = tuple(field.name for field in fields(RowStatus))
 _COLUMNS: Final = ", ".join((*_FIXED, *_STATUS))
-_FIRST: Final = ", ".join(f"?{n}" for n in range(1, len(_FIXED) + 1))
-_NEW: Final = ", ".join(f"?{n}" for n in range(1, len(_STATUS) + 1))
-
 # ruff: noqa: S608 -- the statements are put together from names of columns alone; every value is a parameter
-_PLANNED: Final = ", ".join(["'planned'", *["NULL"] * (len(_STATUS) - 1)])
-PLAN: Final = (
-    f"INSERT OR IGNORE INTO rows ({_COLUMNS}, checksum) VALUES ({_FIRST}, {_PLANNED}, checksum({_FIRST}, {_PLANNED}))"
+# A parameter stands once in each statement and gets the name of its column there: numbered ones are deprecated.
+_PLANNED: Final = ", ".join(
+    [f"? AS {name}" for name in _FIXED] + ["'planned' AS state"] + [f"NULL AS {name}" for name in _STATUS[1:]]
 )
+_NEW: Final = ", ".join(f"? AS {name}" for name in _STATUS)
+PLAN: Final = f"INSERT OR IGNORE INTO rows ({_COLUMNS}, checksum) SELECT {_COLUMNS}, checksum({_COLUMNS}) FROM (SELECT {_PLANNED})"
 MOVE: Final = (
-    f"UPDATE rows SET ({', '.join(_STATUS)}, checksum) = ({_NEW}, checksum({', '.join(_FIXED)}, {_NEW})) "
-    f"WHERE position = ?{len(_STATUS) + 1} AND state = ?{len(_STATUS) + 2}"
+    f"UPDATE rows SET ({', '.join(_STATUS)}, checksum) = (SELECT new.*, "
+    f"checksum({', '.join((*(f'rows.{name}' for name in _FIXED), *(f'new.{name}' for name in _STATUS)))}) "
+    f"FROM (SELECT {_NEW}) AS new) WHERE position = ? AND state = ?"
 )
-SET_FACT: Final = "INSERT OR REPLACE INTO facts VALUES (?1, ?2, checksum(?1, ?2))"
+SET_FACT: Final = (
+    "INSERT OR REPLACE INTO facts SELECT name, value, checksum(name, value) FROM (SELECT ? AS name, ? AS value)"
+)
 FACTS: Final = "SELECT name, value FROM facts"
 WRONG_FACTS: Final = "SELECT count(*) FROM facts WHERE checksum IS NOT checksum(name, value)"
 WRONG_ROWS: Final = f"SELECT count(*) FROM rows WHERE checksum IS NOT checksum({_COLUMNS})"
 SIZE: Final = "SELECT count(*), coalesce(max(position), 0) FROM rows"
 COUNTS: Final = "SELECT state, count(*) FROM rows GROUP BY state"
 ENTRIES: Final = "SELECT position, reference, digest, state FROM rows WHERE position > ? ORDER BY position LIMIT ?"
-ROWS: Final = f"SELECT {_COLUMNS} FROM rows WHERE position > ?1 AND instr(?2, state) ORDER BY position LIMIT ?3"
+ROWS: Final = f"SELECT {_COLUMNS} FROM rows WHERE position > ? AND instr(?, state) ORDER BY position LIMIT ?"
 ROW: Final = f"SELECT {_COLUMNS} FROM rows WHERE reference = ?"
 
 
@@ -67,15 +69,20 @@ def move_values(move: Move) -> tuple[Any, ...]:
         new.error,
         new.http_status,
         new.api_status_code,
-        new.started_at,
-        new.elapsed_s,
+        _real(new.started_at),
+        _real(new.elapsed_s),
         new.settled_as_paid,
         new.settled_by,
         new.settled_note,
-        new.settled_at,
+        _real(new.settled_at),
         move.position,
         move.before.value,
     )
+
+
+def _real(number: float | None) -> float | None:
+    """Return a number as a column of reals gives it back, for the checksum's sake."""
+    return None if number is None else float(number)
 
 
 def row_of(values: Iterable[Any]) -> JournalRow:
