@@ -4,6 +4,7 @@ import asyncio
 import functools
 import ipaddress
 import os
+import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +24,9 @@ aioresponses.core.ClientResponse = functools.partial(
 aioresponses.core.stream_reader_factory = lambda loop: aiohttp.StreamReader(
     aiohttp.client_proto.ResponseHandler(loop=loop), limit=2**40, loop=loop
 )
+
+# Whoever started the tests in the background has them, and the programs that they start, pass over Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long one example takes is this machine's affair.
 hypothesis.settings.register_profile("untimed", deadline=None)

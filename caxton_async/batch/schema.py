@@ -30,17 +30,20 @@ MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1,)
 _FIXED: Final = tuple(field.name for field in fields(JournalRow) if field.name != "status")
 _STATUS: Final = tuple(field.name for field in fields(RowStatus))
 _COLUMNS: Final = ", ".join((*_FIXED, *_STATUS))
-# ruff: noqa: S608 -- the statements are put together from names of columns alone; every value is a parameter
-# A parameter stands once in each statement and gets the name of its column there: numbered ones are deprecated.
 _PLANNED: Final = ", ".join(
-    [f"? AS {name}" for name in _FIXED] + ["'planned' AS state"] + [f"NULL AS {name}" for name in _STATUS[1:]]
+    [*(f"? AS {name}" for name in _FIXED), "'planned' AS state", *(f"NULL AS {name}" for name in _STATUS[1:])]
 )
-_NEW: Final = ", ".join(f"? AS {name}" for name in _STATUS)
-PLAN: Final = f"INSERT OR IGNORE INTO rows ({_COLUMNS}, checksum) SELECT {_COLUMNS}, checksum({_COLUMNS}) FROM (SELECT {_PLANNED})"
+_BEFORE_AND_NEW: Final = ", ".join([*(f"rows.{name}" for name in _FIXED), *(f"new.{name}" for name in _STATUS)])
+
+# A parameter stands once in each statement and takes the name of its column: sqlite3 is leaving numbered ones behind.
+# ruff: noqa: S608 -- the statements are put together from names of columns alone; every value is a parameter
+PLAN: Final = (
+    f"INSERT OR IGNORE INTO rows ({_COLUMNS}, checksum) "
+    f"SELECT {_COLUMNS}, checksum({_COLUMNS}) FROM (SELECT {_PLANNED})"
+)
 MOVE: Final = (
-    f"UPDATE rows SET ({', '.join(_STATUS)}, checksum) = (SELECT new.*, "
-    f"checksum({', '.join((*(f'rows.{name}' for name in _FIXED), *(f'new.{name}' for name in _STATUS)))}) "
-    f"FROM (SELECT {_NEW}) AS new) WHERE position = ? AND state = ?"
+    f"UPDATE rows SET ({', '.join(_STATUS)}, checksum) = (SELECT new.*, checksum({_BEFORE_AND_NEW}) FROM "
+    f"(SELECT {', '.join(f'? AS {name}' for name in _STATUS)}) AS new) WHERE position = ? AND state = ?"
 )
 SET_FACT: Final = (
     "INSERT OR REPLACE INTO facts SELECT name, value, checksum(name, value) FROM (SELECT ? AS name, ? AS value)"
