@@ -5,11 +5,11 @@ What belongs here: pure sums over rows.  What does not: reading them (`rows`) an
 
 import datetime as dt
 import hashlib
-import hmac
 import json
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from attrs import fields_dict, frozen, has
@@ -106,13 +106,21 @@ def row_digest(request: object, salt: bytes, *, leave_out: str | None = None) ->
     Attributes that hold `leave_out`, the reference of the row, do not count; of secrets, only that they are there does.
     """
     cls = type(request)
-    names = fields_dict(cls) if has(cls) else ()
-    values = {name: _plain(value) for name in names if (value := getattr(request, name)) != leave_out}
-    text = json.dumps([cls.__qualname__, values], sort_keys=True)
-    return hmac.digest(salt, text.encode(), "sha256")
+    values = [
+        (name, value if type(value) is str else _plain(value))
+        for name in _sorted_names(cls)  # type: ignore[arg-type]  # to mypy a class is not Hashable
+        if (value := getattr(request, name)) != leave_out
+    ]
+    # `ascii` and BLAKE2 take a third of the time of JSON and HMAC; each row of a batch is digested twice.
+    return hashlib.blake2b(ascii([cls.__qualname__, values]).encode(), key=salt, digest_size=32).digest()
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 -- what JSON takes
+@cache
+def _sorted_names(cls: type) -> list[str]:
+    return sorted(fields_dict(cls)) if has(cls) else []
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 -- what `ascii` writes alike on every Python
     match value:
         case Decimal():
             return f"{value.normalize(_EXACT):f}"

@@ -169,7 +169,8 @@ class _Run(Generic[Request, Result]):
     async def _send_row(self, entry: Entry, request: Request) -> None:
         outcome = None
         for _ in range(_TRIES):
-            await self._keep_quiet()
+            if self._quiet_until:
+                await self._keep_quiet()
             if self._halted.is_set():
                 break
             step = await take_step(self.caxton, self.endpoint, request, journal=self.journal, rows=(entry,))

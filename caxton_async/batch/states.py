@@ -9,7 +9,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from attrs import converters, field, frozen
+from attrs import frozen
 
 from caxton_async.errors import CaxtonError, InvalidRequest, Sent
 
@@ -98,12 +98,12 @@ class RowStatus:
     error: str | None = None
     http_status: int | None = None
     api_status_code: int | None = None
-    started_at: float | None = field(default=None, converter=converters.optional(float))
-    elapsed_s: float | None = field(default=None, converter=converters.optional(float))
+    started_at: float | None = None
+    elapsed_s: float | None = None
     settled_as_paid: bool | None = None
     settled_by: str | None = None
     settled_note: str | None = None
-    settled_at: float | None = field(default=None, converter=converters.optional(float))
+    settled_at: float | None = None
 
 
 @frozen

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from caxton_async.batch.journal import Entry, Journal
 from caxton_async.batch.states import Move, RowState, RowStatus
@@ -20,6 +20,7 @@ from caxton_async.errors import CaxtonError, Sent
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+_ACCEPTED = Verdict(RowState.ACCEPTED)
 
 
 @frozen
@@ -46,29 +47,32 @@ async def take_step(
     **Raises** JournalFailed when the journal could not be written: before the call, so that nothing was sent, or after.
     """
     clock = asyncio.get_running_loop().time
-    began, blank = clock(), RowStatus(state=RowState.SENDING, started_at=time.time())
-
-    def written(before: RowState | None, status: RowStatus) -> "asyncio.Future[int]":
-        return journal.submit(*[Move(row.position, before or row.state, status) for row in rows])
-
+    began, started_at = clock(), time.time()
+    status = RowStatus(state=RowState.SENDING, started_at=started_at)
     try:
-        await written(None, blank)
+        await journal.submit(*[Move(row.position, row.state, status) for row in rows])
     except asyncio.CancelledError:
         # The rows become `sending` all the same, and this after it: nothing has left.
-        _ = written(RowState.SENDING, evolve(blank, state=RowState.NOT_SENT, sent=Sent.NO))
+        _ = _written(journal, rows, RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, started_at=started_at))
         raise
     step: Step[Result]
-    status = evolve(blank, state=RowState.ACCEPTED, sent=Sent.YES)
     try:
         result = await caxton.call(endpoint, request)
-        step = Step(Verdict(RowState.ACCEPTED), result)
+        step = Step(_ACCEPTED, result)
+        status = RowStatus(state=RowState.ACCEPTED, sent=Sent.YES, started_at=started_at, elapsed_s=clock() - began)
     except CaxtonError as error:
         step = Step(judge(error, repeatable=endpoint.repeatable), error=error)
-        status = status_of(step.verdict, error, started_at=blank.started_at)
+        status = status_of(step.verdict, error, started_at=started_at, elapsed_s=clock() - began)
     except BaseException as error:
         # No waiting under a cancellation: until this is written the rows are `sending`, which counts as unknown.
         said = f"interrupted by {type(error).__name__} while it was being sent"
-        _ = written(RowState.SENDING, evolve(blank, state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said))
+        unknown = RowStatus(state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said, started_at=started_at)
+        _ = _written(journal, rows, unknown)
         raise
-    await written(RowState.SENDING, evolve(status, elapsed_s=clock() - began))
+    await _written(journal, rows, status)
     return step
+
+
+def _written(journal: Journal, rows: Sequence[Entry], status: RowStatus) -> "asyncio.Future[int]":
+    """Have rows that are `sending` become what `status` says."""
+    return journal.submit(*[Move(row.position, RowState.SENDING, status) for row in rows])

@@ -53,7 +53,7 @@ def judge(error: CaxtonError, *, repeatable: bool) -> Verdict:
     return Verdict(RowState.UNKNOWN)
 
 
-def status_of(verdict: Verdict, error: CaxtonError, *, started_at: float | None) -> RowStatus:
+def status_of(verdict: Verdict, error: CaxtonError, *, started_at: float, elapsed_s: float) -> RowStatus:
     """Return what the journal keeps of a row that met an error: no secret, and no account number."""
     return RowStatus(
         state=verdict.state,
@@ -62,6 +62,7 @@ def status_of(verdict: Verdict, error: CaxtonError, *, started_at: float | None)
         http_status=_number(error, "http_status"),
         api_status_code=_number(error, "api_status_code"),
         started_at=started_at,
+        elapsed_s=elapsed_s,
     )
 
 
