@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import os
 from contextlib import AsyncExitStack
 
 import method
@@ -44,6 +45,7 @@ async def _measure(port: int, rounds: int) -> list[Row]:
 
 def measure(rounds: int = method.ROUNDS) -> list[Row]:
     """Measure every peer in one run; the first row is ours, which the others are ratios to."""
+    os.environ["no_proxy"] = "*"  # several heed the environment, and would leave loopback for a proxy
     with server.running() as port:
         return asyncio.run(_measure(port, rounds))
 
