@@ -20,7 +20,7 @@ class Limiter:
 
     def enter_at_once(self) -> bool:
         """Take a place if one is free and nobody has to wait."""
-        if self._free and not self._interval_s and not self._waiters:
+        if self._free and not self._interval_s:  # then nobody waits: a place that becomes free is given on at once
             self._free -= 1
             return True
         return False

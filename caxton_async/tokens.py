@@ -254,7 +254,7 @@ class TokenHolder:
             # Another process may have logged in while this one waited for the lock.
             stored = await self._store.load(self._key)
             used = self._dropped if self._token is None else self._token.stored.access_token
-            if stored is not None and stored.access_token not in {self._dropped, used}:
+            if stored is not None and stored.access_token != used:
                 token = adopt(stored, self._clocks)
                 if token is not None and self._clocks.monotonic() < token.ages_at:
                     return token
