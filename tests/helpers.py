@@ -80,12 +80,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in a loop with a clock of its own, and fail it if it leaves a task behind."""
+    """Run a test in a loop with a clock of its own; fail it if it leaves a task behind, or an error in a callback."""
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
         async def main() -> None:
+            reported: list[dict[str, Any]] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
             await test(*args, **kwargs)
+            assert reported == []
             for _ in range(100):  # cancelled tasks end some turns later
                 if asyncio.all_tasks() == {asyncio.current_task()}:
                     return
