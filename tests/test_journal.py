@@ -113,7 +113,7 @@ def test_only_the_table_of_states_says_what_may_follow(before: RowState, to: Row
 
 def test_nothing_unknown_accepted_rejected_or_sending_is_sent() -> None:
     """A run sends from two states alone."""
-    assert {S.PLANNED, S.NOT_SENT} == SENDABLE
+    assert SENDABLE == (S.PLANNED, S.NOT_SENT)
 
 
 async def test_a_row_goes_through_its_states_and_keeps_what_is_said_of_it(path: Path) -> None:

@@ -6,10 +6,11 @@ What belongs here: pure sums over rows.  What does not: reading them (`rows`) an
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from attrs import fields_dict, frozen, has
@@ -106,18 +107,21 @@ def row_digest(request: object, salt: bytes, *, leave_out: str | None = None) ->
     Attributes that hold `leave_out`, the reference of the row, do not count; of secrets, only that they are there does.
     """
     cls = type(request)
-    values = [
-        (name, value if type(value) is str else _plain(value))
-        for name in _sorted_names(cls)  # type: ignore[arg-type]  # to mypy a class is not Hashable
-        if (value := getattr(request, name)) != leave_out
-    ]
+    found = _values_of(cls)(request)  # type: ignore[arg-type]  # to mypy a class is not Hashable
+    values = [value if type(value) is str else _plain(value) for value in found]
+    if leave_out is not None:
+        values = [None if value == leave_out else value for value in values]
     # `ascii` and BLAKE2 take a third of the time of JSON and HMAC; each row of a batch is digested twice.
-    return hashlib.blake2b(ascii([cls.__qualname__, values]).encode(), key=salt, digest_size=32).digest()
+    return hashlib.blake2b(ascii((cls.__qualname__, values)).encode(), salt=salt, digest_size=16).digest()
 
 
 @cache
-def _sorted_names(cls: type) -> list[str]:
-    return sorted(fields_dict(cls)) if has(cls) else []
+def _values_of(cls: type) -> Callable[[object], tuple[object, ...]]:
+    """Return what takes the values of all attributes from an instance."""
+    names = sorted(fields_dict(cls)) if has(cls) else []
+    if len(names) < 2:  # `attrgetter` of one name returns the bare value
+        return lambda instance: tuple(getattr(instance, name) for name in names)
+    return attrgetter(*names)
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 -- what `ascii` writes alike on every Python

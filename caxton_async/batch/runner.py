@@ -158,7 +158,7 @@ class _Run(Generic[Request, Result]):
             for item in rows:
                 if item is None:
                     await anyio.lowlevel.checkpoint()
-                elif not self._halted.is_set():
+                else:
                     await self._send_row(*item)
                 if self._halted.is_set():
                     return

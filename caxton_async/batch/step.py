@@ -46,8 +46,7 @@ async def take_step(
 
     **Raises** JournalFailed when the journal could not be written: before the call, so that nothing was sent, or after.
     """
-    clock = asyncio.get_running_loop().time
-    began, started_at = clock(), time.time()
+    began, started_at = time.monotonic(), time.time()
     status = RowStatus(state=RowState.SENDING, started_at=started_at)
     try:
         await journal.submit(*[Move(row.position, row.state, status) for row in rows])
@@ -59,10 +58,12 @@ async def take_step(
     try:
         result = await caxton.call(endpoint, request)
         step = Step(_ACCEPTED, result)
-        status = RowStatus(state=RowState.ACCEPTED, sent=Sent.YES, started_at=started_at, elapsed_s=clock() - began)
+        status = RowStatus(
+            state=RowState.ACCEPTED, sent=Sent.YES, started_at=started_at, elapsed_s=time.monotonic() - began
+        )
     except CaxtonError as error:
         step = Step(judge(error, repeatable=endpoint.repeatable), error=error)
-        status = status_of(step.verdict, error, started_at=started_at, elapsed_s=clock() - began)
+        status = status_of(step.verdict, error, started_at=started_at, elapsed_s=time.monotonic() - began)
     except BaseException as error:
         # No waiting under a cancellation: until this is written the rows are `sending`, which counts as unknown.
         said = f"interrupted by {type(error).__name__} while it was being sent"
