@@ -90,10 +90,9 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run every benchmark."""
-    install(session, "test", package=".[all]")
-    for path in sorted(Path("benchmarks").glob("bench_*.py")):
-        session.run("python", str(path), *session.posargs)
+    """Run every benchmark, or those named, and write `benchmarks/RESULTS.md` and the chart."""
+    install(session, "bench", package=".[all]")
+    session.run("python", "benchmarks/results.py", *session.posargs)
 
 
 @nox.session

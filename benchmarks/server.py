@@ -39,6 +39,7 @@ ENVELOPE = json.dumps(
 ).encode()
 TOKEN = b'{"access_token":"benchmark","token_type":"bearer","expires_in":2591999}'
 TOKEN_PATH = b"/token"
+SILENT = "silent"  # below the base URL: what is never answered
 
 
 def _reply(body: bytes) -> bytes:
@@ -47,6 +48,7 @@ def _reply(body: bytes) -> bytes:
 
 
 _REPLIES = {path.encode(): _reply(json.dumps(body, separators=(",", ":")).encode()) for path, body in ANSWERS.items()}
+_REPLIES[f"/api/{SILENT}".encode()] = b""
 
 
 class _Static(asyncio.Protocol):

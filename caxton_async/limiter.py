@@ -5,6 +5,7 @@ do the same for eight to ten microseconds a call, a tenth of what a whole call c
 """
 
 import asyncio
+import math
 from collections import deque
 
 
@@ -16,7 +17,7 @@ class Limiter:
         self._interval_s = 1 / per_second if per_second else 0.0
         self._next_start = 0.0  # in the loop's time
         self._timer: asyncio.TimerHandle | None = None
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[bool]] = deque()
 
     def enter_at_once(self) -> bool:
         """Take a place if one is free and nobody has to wait."""
@@ -25,17 +26,21 @@ class Limiter:
             return True
         return False
 
-    async def enter(self) -> None:
-        """Wait for a place and for the pace, and take it."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def enter(self, deadline: float = math.inf) -> bool:
+        """Wait for a place and for the pace, and take it; False when `deadline`, in the loop's time, came first."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
         self._waiters.append(waiter)
         self._let_in()
+        alarm = loop.call_at(deadline, _give_up, waiter)
         try:
-            await waiter
+            return await waiter
         except asyncio.CancelledError:
-            if not waiter.cancelled():
+            if not waiter.cancelled() and waiter.result():
                 self.leave()  # the place came in the same moment as the cancellation: the next in line gets it
             raise
+        finally:
+            alarm.cancel()
 
     def leave(self) -> None:
         """Give the place back, or to the next in line."""
@@ -47,11 +52,11 @@ class Limiter:
         """Give the free places to those who have waited longest, as fast as the pace allows."""
         while self._free and self._waiters:
             waiter = self._waiters[0]
-            if not waiter.done():  # a cancelled one takes neither place nor time
+            if not waiter.done():  # who was cancelled or gave up takes neither place nor time
                 if self._interval_s and self._is_early():
                     break
                 self._free -= 1
-                waiter.set_result(None)
+                waiter.set_result(True)
             del self._waiters[0]
 
     def _is_early(self) -> bool:
@@ -68,3 +73,8 @@ class Limiter:
     def _on_time(self) -> None:
         self._timer = None
         self._let_in()
+
+
+def _give_up(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)

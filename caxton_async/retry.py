@@ -12,7 +12,7 @@ from caxton_async.errors import ApiError, CaxtonError, NotAuthorised, NotSent, R
 
 _FIRST_BACKOFF_S: Final = 0.2
 _MAX_BACKOFF_S: Final = 8.0
-BUDGET: Final = 10.0  # retries that a client may be ahead of its successes
+_BUDGET: Final = 10.0  # retries that a client may be ahead of its successes
 _EARNED_BY_AN_ANSWER: Final = 0.1  # so that at most one call in ten is a retry when an outage lasts
 
 
@@ -20,11 +20,11 @@ _EARNED_BY_AN_ANSWER: Final = 0.1  # so that at most one call in ten is a retry 
 class RetryBudget:
     """What all calls of a client may spend on retries together, so that an outage is not multiplied."""
 
-    left: float = field(default=BUDGET)
+    left: float = field(default=_BUDGET)
 
     def earn(self) -> None:
         """Count an answer."""
-        self.left = min(BUDGET, self.left + _EARNED_BY_AN_ANSWER)
+        self.left = min(_BUDGET, self.left + _EARNED_BY_AN_ANSWER)
 
     def spend(self) -> bool:
         """Take a retry out of the budget; False when none is left."""

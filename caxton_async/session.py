@@ -34,7 +34,7 @@ from caxton_async.errors import (
 )
 from caxton_async.limiter import Limiter
 from caxton_async.models import AccessToken, Envelope, GetAccessToken
-from caxton_async.retry import BUDGET, RetryBudget, delay_s, may_replay, rejects_token
+from caxton_async.retry import RetryBudget, delay_s, may_replay, rejects_token
 from caxton_async.secret import Secret
 from caxton_async.tokens import MemoryStore, StoredToken, Token, TokenHolder, TokenStore
 from caxton_async.transport import Transport
@@ -216,7 +216,8 @@ class Session:
                     left = self._left(call)
                 draft.secret_headers["Authorization"] = token.bearer
             if not self._limiter.enter_at_once():
-                await self._before_deadline(call, self._limiter.enter())
+                if not await self._limiter.enter(call.deadline):
+                    raise _deadline_exceeded(call, call.sent)
                 left = self._left(call)
             try:
                 if left <= 0:
@@ -226,8 +227,7 @@ class Session:
             finally:
                 self._limiter.leave()
             if isinstance(outcome, Envelope):
-                if self._budget.left < BUDGET:
-                    self._budget.earn()
+                self._budget.earn()
                 return outcome
             if token is not None and not replayed and rejects_token(outcome):
                 holder.drop(token)

@@ -150,3 +150,22 @@ async def test_pace_and_places_hold_together() -> None:
     await limiter.enter()
 
     assert (first_wait, loop.time()) == (5, 6)
+
+
+@virtual
+async def test_whoever_gives_up_leaves_the_place_to_the_next() -> None:
+    """At the end of its time a waiter goes without a place, and the place that becomes free is the next one's."""
+    limiter = Limiter(1, None)
+    loop = asyncio.get_running_loop()
+    await limiter.enter()
+    hasty = asyncio.create_task(limiter.enter(loop.time() + 5))
+    patient = asyncio.create_task(limiter.enter(loop.time() + 50))
+
+    entered = await hasty
+    at = loop.time()
+    limiter.leave()
+
+    assert not entered
+    assert at == 5
+    assert await patient
+    assert not limiter.enter_at_once()

@@ -1,0 +1,124 @@
+"""Runs every benchmark and writes `RESULTS.md` and `chart.svg`: `python benchmarks/results.py [NAME ...]`.
+
+What belongs here: the page, the chart, and on what machine they were made.  What does not: measuring; each `bench_*.py`
+does that in a process of its own and prints its part of the page.
+"""
+
+import datetime as dt
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+HERE = Path(__file__).parent
+PACKAGES = (
+    *("aiohttp", "attrs", "cattrs", "msgspec", "anyio", "pydantic"),
+    *("stripe", "increase", "modern-treasury", "openai", "Authlib", "httpx", "httpx2"),
+    *("azure-core", "azure-identity", "aiobotocore", "google-auth", "gcloud-aio-auth"),
+)
+PEERS = re.compile(
+    r"^\| (?P<name>[^|]+?) +\| (?P<ratio>[\d.]+)x \| (?P<low>[\d.]+) to (?P<high>[\d.]+) \|", re.MULTILINE
+)
+HEAD = """\
+# Results
+
+<!-- Made by `nox -s bench`: every figure below was measured in that run. -->
+
+![CPU of one call by each client](chart.svg)
+
+Made on {day} with Python {python} on {system}, {processor}, {cores} cores, load {load} at the start.
+{packages}.
+
+**Method.** Each script below runs in a process of its own, against a static server in another process on the same machine, over plain HTTP on loopback.
+Variants that are compared run in the same process, in random order in each round; what counts is the client's own processor time, and the ratio to the baseline of the same round.
+A second copy of the baseline is the control: a run in which it does not come out within 0.97 to 1.03 is thrown away.
+**Limits.** Ratios hold, absolute times do not: another machine, Python or load gives others.
+Loopback has no latency and no loss, and TLS on a warm connection adds about a sixth to every client alike.
+Python calls, counted with `sys.setprofile`, are free of noise and are a gate in the tests.
+"""  # noqa: E501  # a sentence of the page is one line
+
+
+def run(script: Path) -> str:
+    """Return the part of the page that a benchmark prints; what it says on its way goes to the terminal."""
+    print(f"{script.name} ...", file=sys.stderr, flush=True)
+    part = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False)
+    if part.returncode:
+        return f"## {script.stem}\n\nThis benchmark failed: run `python benchmarks/{script.name}`.\n"
+    # What is no part of a page of Markdown is shown as it was printed.
+    return part.stdout if part.stdout.startswith("## ") else f"## {script.stem}\n\n```\n{part.stdout}```\n"
+
+
+def installed() -> Iterator[str]:
+    for name in PACKAGES:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def draw(table: str, target: Path) -> None:
+    """Draw the CPU of each client in the table of the peers, on a logarithmic scale."""
+    rows = [(m["name"], float(m["ratio"]), float(m["low"]), float(m["high"])) for m in PEERS.finditer(table)]
+    names, ratios, lows, highs = zip(*sorted(rows, key=lambda row: -row[1]), strict=True)
+    mpl.rcParams["svg.hashsalt"] = "caxton"
+    figure, axes = plt.subplots(figsize=(9, 0.36 * len(names) + 1.4))
+    colours = ["#0b6e4f" if "caxton" in name else "#9aa5b1" for name in names]
+    spread = [
+        [ratio - low for ratio, low in zip(ratios, lows, strict=True)],
+        [high - ratio for ratio, high in zip(ratios, highs, strict=True)],
+    ]
+    axes.barh(names, ratios, color=colours, xerr=spread, error_kw={"ecolor": "#52606d", "elinewidth": 1, "capsize": 2})
+    for place, ratio in enumerate(ratios):
+        axes.annotate(
+            f"{ratio:.2f}x", (highs[place], place), (6, 0), textcoords="offset points", va="center", fontsize=9
+        )
+    axes.set_xscale("log")
+    axes.set_xlim(0.5, max(highs) * 1.6)
+    ticks = [tick for tick in (0.5, 1, 2, 4, 8, 16, 32) if tick < max(highs) * 1.6]
+    axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(
+        "CPU of one call, 32 in flight, caxton-async = 1 (bar: median; line: middle half)", fontsize=11, loc="left"
+    )
+    figure.tight_layout()
+    figure.savefig(target, metadata={"Date": None})
+    plt.close(figure)
+
+
+def main(*names: str) -> None:
+    """Run the benchmarks, all or those named, and write the page."""
+    load = f"{os.getloadavg()[0]:.1f}"
+    scripts = [HERE / f"bench_{name}.py" for name in names] or sorted(HERE.glob("bench_*.py"))
+    parts = {script.stem: run(script) for script in scripts}
+    head = HEAD.format(
+        day=dt.datetime.now(dt.UTC).date(),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        processor=processor(),
+        cores=os.cpu_count(),
+        load=load,
+        packages=", ".join(installed()),
+    )
+    (HERE / "RESULTS.md").write_text("\n".join([head, *parts.values()]), encoding="utf-8")
+    if PEERS.search(parts.get("bench_peers", "")):
+        draw(parts["bench_peers"], HERE / "chart.svg")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
