@@ -6,11 +6,12 @@ from typing import Final
 # fmt: off
 TABLE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "batch/step.py": (
-        ("`sending` is durable before a request leaves", "        await written(None, blank)\n",
-         "        _ = written(None, blank)\n", "runner test_sending_is_on_disk_before_the_request_leaves",
+        ("`sending` is durable before a request leaves",
+         "        await journal.submit(*[Move(row.position", "        _ = journal.submit(*[Move(row.position",
+         "runner test_sending_is_on_disk_before_the_request_leaves",
          "runner test_a_journal_that_fails_stops_the_run"),
-        ("an outcome is durable before it is reported", "    await written(RowState.SENDING, evolve(status",
-         "    _ = written(RowState.SENDING, evolve(status",
+        ("an outcome is durable before it is reported", "    await _written(journal, rows, status)\n",
+         "    _ = _written(journal, rows, status)\n",
          "runner test_every_row_is_sent_once_and_reported_with_its_result"),
         ("what was interrupted is unknown", "state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said",
          "state=RowState.NOT_SENT, sent=Sent.NO, error=said",
