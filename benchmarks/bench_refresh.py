@@ -89,13 +89,15 @@ async def impatient(server: TokenServer, call: Call) -> list[asyncio.Task]:
         server.gate.clear()
         arrival = server.next_login
         caller = start(call)
-        await asyncio.wait({caller, arrival}, timeout=HANG_S, return_when=asyncio.FIRST_COMPLETED)
-        if caller.done():
-            callers.append(caller)
-        else:
+        done, _ = await asyncio.wait({caller, arrival}, timeout=HANG_S, return_when=asyncio.FIRST_COMPLETED)
+        if done == {arrival}:
             caller.cancel()
             await asyncio.wait({caller})
+        else:
+            callers.append(caller)
         server.gate.set()
+        if not done:
+            break  # one that hangs says enough
     return callers
 
 
@@ -116,7 +118,9 @@ async def ageing_refused(server: TokenServer, call: Call) -> list[asyncio.Task]:
     callers = [start(call)]
     await asyncio.wait({arrival}, timeout=SOON_S)
     for _ in range(CALLERS - 1):
-        await asyncio.wait(callers[-1:], timeout=HANG_S)
+        done, _ = await asyncio.wait(callers[-1:], timeout=HANG_S)
+        if not done:
+            break
         await asyncio.sleep(PAUSE_S)
         callers.append(start(call))
     return callers

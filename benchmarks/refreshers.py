@@ -126,7 +126,10 @@ REFRESHERS = (
     Refresher(aiobotocore, ("aiobotocore",), 700, f"{LOCK}; the others use an ageing token; fetched by our function"),
     Refresher(google_auth, ("google-auth",), 200, "each caller logs in; an ageing token counts as expired"),
     Refresher(
-        gcloud_aio_auth, ("gcloud-aio-auth",), 1000, "a task logs in, and tries five times; each caller awaits it"
+        gcloud_aio_auth,
+        ("gcloud-aio-auth",),
+        1000,
+        "a task logs in, with up to five tries at random intervals; each caller awaits it",
     ),
     Refresher(authlib, ("Authlib",), 30, f"{LOCK}; an ageing token counts as expired; begins with an expired one"),
 )
