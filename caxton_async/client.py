@@ -62,7 +62,7 @@ class CaxtonClient:
 
     async def __aenter__(self) -> Self:
         """Open the client; it connects and logs in with the first call."""
-        await self._session.__aenter__()
+        self._session.open()
         return self
 
     async def __aexit__(

@@ -14,7 +14,7 @@ import secrets
 import time
 import warnings
 from collections.abc import Coroutine, Iterable
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import define, evolve, field, frozen
 
@@ -93,11 +93,11 @@ class Session:
 
     # --- life ---
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> None:
         """Open the pool in the running event loop; nothing is connected and nobody is logged in yet."""
         if self._loop is not None:
             raise ConfigurationError("a client is opened once: make another one, or share this one")
-        await self._transport.__aenter__()
+        self._transport.open()
         self._loop = asyncio.get_running_loop()
         self._watched = self.settings.on_event is not None or logger.isEnabledFor(logging.DEBUG)
         identity = f"{self.settings.origin}\n{self.credentials.username}\n{self.credentials.client_name}"
@@ -107,7 +107,6 @@ class Session:
             hashlib.sha256(identity.encode()).hexdigest(),
             timeout_s=self.settings.token_timeout_s,
         )
-        return self
 
     async def aclose(self) -> None:
         """Stop a login under way and close every connection; calls in flight end with what is known of them."""

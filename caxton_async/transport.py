@@ -13,7 +13,7 @@ import select
 import ssl
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from yarl import URL
@@ -134,7 +134,7 @@ def _probe(file_number: int) -> Probe:
 
 
 class Transport:
-    """Sends requests to one origin; opened and closed with `async with`."""
+    """Sends requests to one origin, between `open` and `aclose`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -146,8 +146,8 @@ class Transport:
             functools.partial(aiohttp.ClientTimeout, None, ceil_threshold=math.inf)
         )
 
-    async def __aenter__(self) -> Self:
-        """Open the pool of connections; nothing is connected yet."""
+    def open(self) -> None:
+        """Open the pool of connections in the running event loop; nothing is connected yet."""
         settings = self._settings
         context = settings.ssl_context or (own_ssl_context() if settings.root_url.startswith("https") else True)
         self._loop = asyncio.get_running_loop()
@@ -160,7 +160,6 @@ class Transport:
             auto_decompress=False,
             requote_redirect_url=False,
         )
-        return self
 
     async def aclose(self) -> None:
         """Close every connection, also those in use."""

@@ -64,7 +64,7 @@ async def served(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIt
 async def opened(settings: Settings) -> AsyncIterator[Transport]:
     """Open a transport, and close it."""
     transport = Transport(settings)
-    await transport.__aenter__()
+    transport.open()
     try:
         yield transport
     finally:
@@ -199,7 +199,7 @@ async def test_a_transport_that_is_not_open_says_so(state: str) -> None:
     """Before it is opened and after it was closed a transport sends nothing."""
     transport = Transport(Settings(base_url="http://127.0.0.1:1/"))
     if state == "closed":
-        await transport.__aenter__()
+        transport.open()
         await transport.aclose()
 
     error = await failure(transport.send(request("http://127.0.0.1:1/")), ConfigurationError)
