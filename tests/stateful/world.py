@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from attrs import define, field
@@ -156,8 +156,8 @@ class World:
     is_dead: bool = False  # the client's process was killed: nothing that it does has any effect
     story: list[str] = field(factory=list)
 
-    async def __aenter__(self) -> Self:
-        return self
+    def open(self) -> None:
+        """Have nothing to open."""
 
     async def aclose(self) -> None:
         """Have nothing to close."""
