@@ -11,6 +11,9 @@ import pytest
 import pytest_asyncio
 from command import Desk, Done, open_desk
 
+# Each of these starts several processes; together they take as long as half of all other tests.
+pytestmark = pytest.mark.long
+
 JOURNAL = "may.csv.move_funds.caxton-journal"
 
 
