@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from caxton_async.batch import Journal, RowState, run_batch
 from caxton_async.batch.journal import Entry
 from caxton_async.batch.plan import row_digest
-from caxton_async.batch.states import Move, PlannedRow, RowStatus
+from caxton_async.batch.states import PlannedRow, RowStatus
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.models import MoveFunds
 
@@ -56,7 +56,7 @@ class Forgetful:
         for n in range(self.total):
             yield Entry(n + 1, f"ref-{n}", self.digests[n % 1000], RowState.PLANNED)
 
-    def submit(self, *_: Move) -> "asyncio.Future[int]":
+    def submit(self, *_: object) -> "asyncio.Future[int]":
         return self.done
 
     def start(self) -> None: ...
@@ -172,7 +172,7 @@ async def latency(count: int) -> str:
                 before = entry.state
                 for state in (RowState.SENDING, RowState.ACCEPTED):
                     began = time.perf_counter()
-                    await journal.submit(Move(entry.position, before, RowStatus(state=state)))
+                    await journal.submit([entry.position], before, RowStatus(state=state))
                     took.append(time.perf_counter() - began)
                     before = state
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from caxton_async.batch.journal import Journal
-from caxton_async.batch.states import Move, PlannedRow, RowState, RowStatus
+from caxton_async.batch.states import PlannedRow, RowState, RowStatus
 from caxton_async.errors import Sent
 
 
@@ -36,10 +36,10 @@ async def write_journal(path: Path, *rows: Past, endpoint: str = "move_funds") -
             if row.state is RowState.PLANNED:
                 continue
             sending = RowStatus(state=RowState.SENDING, started_at=row.started_at)
-            await journal.submit(Move(position, RowState.PLANNED, sending))
+            await journal.submit([position], RowState.PLANNED, sending)
             outcome = RowState.UNKNOWN if row.state is RowState.SETTLED else row.state
             status = evolve(sending, state=outcome, sent=Sent.YES, error=row.error, elapsed_s=row.elapsed_s)
-            await journal.submit(Move(position, RowState.SENDING, status))
+            await journal.submit([position], RowState.SENDING, status)
             if row.state is RowState.SETTLED:
                 journal.settle(row.reference, paid=row.paid, who=row.who, note=row.note)
     return path

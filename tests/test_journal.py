@@ -28,11 +28,11 @@ from caxton_async.batch.states import (
     JournalError,
     JournalFailed,
     JournalRefused,
-    Move,
     PlannedRow,
     RowState,
     RowStatus,
     TransitionRefused,
+    check_transition,
 )
 from caxton_async.errors import InvalidRequest, Sent
 
@@ -62,7 +62,7 @@ async def step(journal: Journal, position: int, *states: RowState) -> None:
     """Take a row through states, from the one that it is in."""
     before = journal.row(f"ref-{position}").state
     for state in states:
-        await journal.submit(Move(position, before, RowStatus(state=state, started_at=1)))
+        await journal.submit([position], before, RowStatus(state=state, started_at=1))
         before = state
 
 
@@ -105,10 +105,11 @@ def in_another_process(code: str, path: Path) -> subprocess.CompletedProcess[str
 def test_only_the_table_of_states_says_what_may_follow(before: RowState, to: RowState) -> None:
     """A move that the table does not name is an error before it reaches the disk."""
     if to in STATES[before].then:
-        assert Move(1, before, RowStatus(state=to)).status.state is to
+        check_transition(before, to)
+        assert to is not before
     else:
-        with pytest.raises(TransitionRefused, match=f"{before.value} and cannot become {to.value}"):
-            Move(1, before, RowStatus(state=to))
+        with pytest.raises(TransitionRefused, match=f"{before.value} cannot become {to.value}"):
+            check_transition(before, to)
 
 
 def test_nothing_unknown_accepted_rejected_or_sending_is_sent() -> None:
@@ -123,7 +124,7 @@ async def test_a_row_goes_through_its_states_and_keeps_what_is_said_of_it(path: 
     )
     with await begun(path) as journal:
         await step(journal, 2, S.SENDING)
-        await journal.submit(Move(2, S.SENDING, status))
+        await journal.submit([2], S.SENDING, status)
         row = journal.row("ref-2")
 
     assert (row.position, row.line, row.amount, row.currency, row.status) == (2, 3, "2.50", "GBP", status)
@@ -135,9 +136,9 @@ async def test_a_row_that_is_not_where_it_was_believed_to_be_stops_the_journal(p
         await step(journal, 1, S.SENDING)
 
         with pytest.raises(JournalFailed, match="not in the state"):
-            await journal.submit(Move(1, S.PLANNED, RowStatus(state=S.SENDING)))
+            await journal.submit([1], S.PLANNED, RowStatus(state=S.SENDING))
         with pytest.raises(JournalFailed, match="nothing more is sent"):
-            await journal.submit(Move(2, S.PLANNED, RowStatus(state=S.SENDING)))
+            await journal.submit([2], S.PLANNED, RowStatus(state=S.SENDING))
 
 
 async def test_counts_follow_every_move(path: Path) -> None:
@@ -193,7 +194,7 @@ async def test_a_cancelled_caller_loses_no_move(path: Path) -> None:
         waiting = asyncio.ensure_future(step(journal, 1, S.SENDING))
         await asyncio.sleep(0)
         waiting.cancel()
-        journal.submit(Move(1, S.SENDING, RowStatus(state=S.NOT_SENT)))
+        journal.submit([1], S.SENDING, RowStatus(state=S.NOT_SENT))
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
@@ -380,7 +381,7 @@ def test_the_lock_dies_with_its_process(path: Path) -> None:
         path,
         PLAN,
         "journal.start()",
-        "await journal.submit(Move(2, RowState.PLANNED, RowStatus(state=RowState.SENDING)))",
+        "await journal.submit([2], RowState.PLANNED, RowStatus(state=RowState.SENDING))",
     )
 
     found = states(path)
@@ -409,7 +410,7 @@ def test_a_reader_shows_what_a_killed_run_was_sending_as_unknown(path: Path) -> 
         path,
         PLAN,
         "journal.start()",
-        "await journal.submit(Move(2, RowState.PLANNED, RowStatus(state=RowState.SENDING)))",
+        "await journal.submit([2], RowState.PLANNED, RowStatus(state=RowState.SENDING))",
     )
 
     with Journal.read(path) as reader:
@@ -436,7 +437,7 @@ async def test_a_closed_journal_is_one_file(path: Path, tmp_path: Path) -> None:
     "lines",
     [
         ["journal.start()"],
-        ["journal.start()", "await journal.submit(Move(1, RowState.PLANNED, RowStatus(state=RowState.SENDING)))"],
+        ["journal.start()", "await journal.submit([1], RowState.PLANNED, RowStatus(state=RowState.SENDING))"],
     ],
     ids=["started", "sending"],
 )

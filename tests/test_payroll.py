@@ -20,7 +20,7 @@ from caxton_async.batch import (
     RowState,
     run_bulk_payments,
 )
-from caxton_async.batch.states import Move, RowStatus
+from caxton_async.batch.states import RowStatus
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.emulator import Emulator, Fault
 from caxton_async.errors import InvalidRequest, OutcomeUnknown
@@ -216,7 +216,7 @@ async def test_rows_of_different_states_are_refused(caxton: CaxtonClient, path: 
     with journal:
         with pytest.raises(InvalidRequest):
             await run_bulk_payments(caxton, payments(), journal=journal, description="")
-        await journal.submit(Move(1, RowState.PLANNED, RowStatus(state=RowState.SENDING)))
+        await journal.submit([1], RowState.PLANNED, RowStatus(state=RowState.SENDING))
 
         with pytest.raises(JournalRefused, match="do not share one outcome"):
             await run_bulk_payments(caxton, payments(), journal=journal, description="May")

@@ -13,7 +13,7 @@ from caxton_async import errors as e
 from caxton_async.batch import runner
 from caxton_async.batch.journal import Journal
 from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
-from caxton_async.batch.states import JournalFailed, JournalRefused, Move, RowState
+from caxton_async.batch.states import JournalFailed, JournalRefused, RowState
 from caxton_async.batch.verdict import Verdict, judge, readable
 from caxton_async.endpoints import CREATE_WALLET, GET_CARD_RATE
 from caxton_async.errors import Sent
@@ -324,12 +324,12 @@ class Interrupting(Journal):
     left = 0
     task: asyncio.Task[object]
 
-    def submit(self, *moves: Move) -> "asyncio.Future[int]":
+    def submit(self, *move: object) -> "asyncio.Future[int]":
         self.left -= 1
         if self.left == 0:
             for _ in range(2):
                 asyncio.get_running_loop().call_soon(self.task.cancel)
-        return super().submit(*moves)
+        return super().submit(*move)
 
 
 @pytest.mark.parametrize("moves", [1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 33, 50, 79, 80])

@@ -30,9 +30,10 @@ from caxton_async.batch.states import (
     DuplicateReference,
     JournalFailed,
     JournalRefused,
-    Move,
     PlannedRow,
     RowState,
+    RowStatus,
+    check_transition,
 )
 from caxton_async.batch.writer import Commit, GroupWriter, Write
 from caxton_async.errors import InvalidRequest
@@ -139,9 +140,11 @@ class Journal(JournalReader):
             raise JournalRefused(
                 f"the input is not the one that the journal {self.path} was begun with: restore it, nothing was sent"
             )
-        left = [Move(row.position, row.state, as_unknown(row).status) for row in self.rows(RowState.SENDING)]
+        left = [
+            schema.move_values(row.position, row.state, as_unknown(row).status) for row in self.rows(RowState.SENDING)
+        ]
         if left:
-            self._commit([_moving(left)])
+            self._commit([Write(schema.MOVE, left)])
 
     def counts(self) -> Mapping[RowState, int]:
         """Return how many rows are in each state; costs nothing."""
@@ -194,12 +197,18 @@ class Journal(JournalReader):
         self._set_facts(mark=database.RUNNING)
         self._writing.fold()
 
-    def submit(self, *moves: Move) -> "asyncio.Future[int]":
-        """Queue moves, together in one transaction; the future is done once they are durable.
+    def submit(self, positions: Sequence[int], before: RowState, status: RowStatus) -> "asyncio.Future[int]":
+        """Queue the move of rows, together, from the state `before` to a new status.
 
-        They are carried out in the order of submission, also when nobody waits for the future any more.
+        The future is done once it is durable.  Moves are carried out in the order of submission, also when nobody
+        waits for the future any more.
+
+        **Raises** TransitionRefused when that state cannot follow; the future, JournalFailed.
         """
-        return self._writer.submit(_moving(moves))
+        check_transition(before, status.state)
+        return self._writer.submit(
+            Write(schema.MOVE, [schema.move_values(position, before, status) for position in positions])
+        )
 
     def note(self, **facts: str) -> None:
         """Note something about the batch in its details, durably."""
@@ -222,9 +231,9 @@ class Journal(JournalReader):
             settled_note=note,
             settled_at=time.time(),
         )
-        move = Move(row.position, row.state, status)
+        check_transition(row.state, status.state)
         self.start()
-        self._commit([_moving([move])])
+        self._commit([Write(schema.MOVE, [schema.move_values(row.position, row.state, status)])])
 
     def _set_facts(self, **facts: str) -> None:
         self._commit([Write(schema.SET_FACT, list(facts.items()))])
@@ -257,7 +266,3 @@ class Journal(JournalReader):
 def _close_both(writing: database.Writing, reading: database.Reading) -> None:
     writing.close()
     reading.close()
-
-
-def _moving(moves: Iterable[Move]) -> Write:
-    return Write(schema.MOVE, [schema.move_values(move) for move in moves])

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import fields
 
-from caxton_async.batch.states import JournalRow, Move, RowState, RowStatus
+from caxton_async.batch.states import JournalRow, RowState, RowStatus
 from caxton_async.errors import Sent
 
 # "Cxtn": tells a journal from any other SQLite file.
@@ -63,9 +63,8 @@ def checksum(*values: object) -> bytes:
     return hashlib.blake2b(ascii(values).encode("ascii"), digest_size=8).digest()
 
 
-def move_values(move: Move) -> tuple[Any, ...]:
+def move_values(position: int, before: RowState, new: RowStatus) -> tuple[Any, ...]:
     """Return the parameters of `MOVE`."""
-    new = move.status
     return (
         new.state.value,
         None if new.sent is None else new.sent.value,
@@ -78,8 +77,8 @@ def move_values(move: Move) -> tuple[Any, ...]:
         new.settled_by,
         new.settled_note,
         _real(new.settled_at),
-        move.position,
-        move.before.value,
+        position,
+        before.value,
     )
 
 

@@ -81,6 +81,15 @@ STATES: Final[Mapping[RowState, StateRule]] = MappingProxyType(
 SENDABLE: Final = tuple(state for state, rule in STATES.items() if RowState.SENDING in rule.then)
 
 
+def check_transition(before: RowState, after: RowState) -> None:
+    """Check that one state may follow the other.
+
+    **Raises** TransitionRefused when the table does not say so.
+    """
+    if after not in STATES[before].then:
+        raise TransitionRefused(f"a row that is {before.value} cannot become {after.value}")
+
+
 @frozen
 class PlannedRow:
     """A row as the journal first takes it: `digest` stands for its request, which is not stored."""
@@ -107,21 +116,6 @@ class RowStatus:
     settled_by: str | None = None
     settled_note: str | None = None
     settled_at: float | None = None
-
-
-@frozen
-class Move:
-    """A row's step from the state `before` to a new status."""
-
-    position: int
-    before: RowState
-    status: RowStatus
-
-    def __attrs_post_init__(self) -> None:
-        if self.status.state not in STATES[self.before].then:
-            raise TransitionRefused(
-                f"row {self.position} is {self.before.value} and cannot become {self.status.state.value}"
-            )
 
 
 @frozen

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from caxton_async.batch.journal import Entry, Journal
-from caxton_async.batch.states import Move, RowState, RowStatus
+from caxton_async.batch.states import RowState, RowStatus
 from caxton_async.batch.verdict import Verdict, judge, status_of
 from caxton_async.client import CaxtonClient
 from caxton_async.endpoints import Endpoint
@@ -40,19 +40,22 @@ async def take_step(
     journal: Journal,
     rows: Sequence[Entry],
 ) -> Step[Result]:
-    """Carry out one call for `rows`; when this returns, its outcome is durable.
+    """Carry out one call for `rows`, which share a state; when this returns, its outcome is durable.
 
     A cancellation is passed on, once what it means for the rows is on its way to the disk.
 
     **Raises** JournalFailed when the journal could not be written: before the call, so that nothing was sent, or after.
     """
+    positions = [row.position for row in rows]
     began, started_at = time.monotonic(), time.time()
     status = RowStatus(state=RowState.SENDING, started_at=started_at)
     try:
-        await journal.submit(*[Move(row.position, row.state, status) for row in rows])
+        await journal.submit(positions, rows[0].state, status)
     except asyncio.CancelledError:
         # The rows become `sending` all the same, and this after it: nothing has left.
-        _ = _written(journal, rows, RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, started_at=started_at))
+        _ = journal.submit(
+            positions, RowState.SENDING, RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, started_at=started_at)
+        )
         raise
     step: Step[Result]
     try:
@@ -68,12 +71,7 @@ async def take_step(
         # No waiting under a cancellation: until this is written the rows are `sending`, which counts as unknown.
         said = f"interrupted by {type(error).__name__} while it was being sent"
         unknown = RowStatus(state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said, started_at=started_at)
-        _ = _written(journal, rows, unknown)
+        _ = journal.submit(positions, RowState.SENDING, unknown)
         raise
-    await _written(journal, rows, status)
+    await journal.submit(positions, RowState.SENDING, status)
     return step
-
-
-def _written(journal: Journal, rows: Sequence[Entry], status: RowStatus) -> "asyncio.Future[int]":
-    """Have rows that are `sending` become what `status` says."""
-    return journal.submit(*[Move(row.position, RowState.SENDING, status) for row in rows])
