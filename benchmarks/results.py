@@ -72,7 +72,7 @@ def processor() -> str:
 
 
 def draw(table: str, target: Path) -> None:
-    """Draw the CPU of each client in the table of the peers, on a logarithmic scale."""
+    """Draw the CPU of each client in the table of the peers."""
     rows = [(m["name"], float(m["ratio"]), float(m["low"]), float(m["high"])) for m in PEERS.finditer(table)]
     names, ratios, lows, highs = zip(*sorted(rows, key=lambda row: -row[1]), strict=True)
     mpl.rcParams["svg.hashsalt"] = "caxton"
@@ -87,11 +87,8 @@ def draw(table: str, target: Path) -> None:
         axes.annotate(
             f"{ratio:.2f}x", (highs[place], place), (6, 0), textcoords="offset points", va="center", fontsize=9
         )
-    axes.set_xscale("log")
-    axes.set_xlim(0.5, max(highs) * 1.6)
-    ticks = [tick for tick in (0.5, 1, 2, 4, 8, 16, 32) if tick < max(highs) * 1.6]
-    axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
-    axes.minorticks_off()
+    axes.set_xlim(0, max(highs) * 1.1)
+    axes.xaxis.set_major_formatter("{x:g}x")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(
         "CPU of one call, 32 in flight, caxton-async = 1 (bar: median; line: middle half)", fontsize=11, loc="left"
