@@ -36,6 +36,7 @@ class Calls:
     """A client without a network."""
 
     settings = SimpleNamespace(origin="http://127.0.0.1:1")
+    acting_for = "the main account, no user"
 
     async def call(self, _endpoint: object, _request: object) -> None:
         await asyncio.sleep(0)

@@ -83,6 +83,11 @@ class CaxtonClient:
         """The settings that the client was made with."""
         return self._session.settings
 
+    @property
+    def acting_for(self) -> str:
+        """For whom this view makes calls, in words that hold no secret: a batch is resumed for the same."""
+        return self._view.caller.name
+
     # --- views ---
 
     def _with(self, view: View) -> Self:

@@ -4,6 +4,7 @@ What belongs here: the bytes of a request, and what may stand in a header or a p
 and the access token, which the session adds.  Source: Caxton developer guide, headers.
 """
 
+import hashlib
 import math
 import re
 import urllib.parse
@@ -68,6 +69,13 @@ class Caller:
 
     identity_number: str | None = None
     user_token: Secret | None = None
+
+    @property
+    def name(self) -> str:
+        """The account, and a digest of the user's token: tells one caller from another, and reveals no secret."""
+        token = self.user_token
+        user = hashlib.sha256(token.reveal().encode()).hexdigest()[:16] if token else "no user"
+        return f"{self.identity_number or 'the main account'}, {user}"
 
 
 def check_header_value(value: object, name: str) -> None:

@@ -29,6 +29,7 @@ class FakeCaxton:
 
     def __init__(self, answer: Answer) -> None:
         self.settings = SimpleNamespace(origin=ORIGIN)
+        self.acting_for = "the main account, no user"
         self.answer = answer
         self.sent: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
@@ -106,6 +107,18 @@ async def test_a_path_will_do_for_a_journal_and_goes_on_with_the_one_that_is_the
     again = await run_batch(caxton, CREATE_WALLET, wallets(7), journal=str(path))
 
     assert counted(first) == counted(again) == {"accepted": 7}
+    assert set(caxton.sent.values()) == {1}
+
+
+async def test_a_batch_is_not_resumed_for_another_account(path: Path) -> None:
+    """Whoever resumes a batch acts for the account for which it was begun, or sends nothing."""
+    caxton = FakeCaxton(raising(None))
+    await run_batch(caxton, CREATE_WALLET, wallets(1), journal=path)
+    caxton.acting_for = "ID-2, no user"
+
+    with pytest.raises(JournalRefused, match="begun for the main account"):
+        await run_batch(caxton, CREATE_WALLET, wallets(1), journal=path)
+
     assert set(caxton.sent.values()) == {1}
 
 

@@ -20,11 +20,12 @@ from caxton_async.errors import InvalidRequest
 # Pairs of reference and request (or `Row`s): a collection, or what returns a new iterator at each call.
 Rows = Iterable[Any] | Callable[[], Iterable[Any]]
 
+_ACCOUNT = "acting_for"  # among the details of a journal
 _GIVE_WAY = 500  # rows that are passed over before others get their turn
 
 
 def check_pinned(journal: Journal, endpoint: str, caxton: CaxtonClient) -> None:
-    """Check that the journal is of this endpoint and origin.
+    """Check that the journal is of this endpoint, origin and account; a new one is pinned to the account.
 
     **Raises** JournalRefused when it is of another.
     """
@@ -33,6 +34,13 @@ def check_pinned(journal: Journal, endpoint: str, caxton: CaxtonClient) -> None:
         raise JournalRefused(
             f"the journal {journal.path} is of {journal.endpoint} at {journal.origin}, not of {endpoint} at {origin}: "
             "nothing was sent"
+        )
+    begun_for = journal.details.get(_ACCOUNT)
+    if begun_for is None:
+        journal.note(**{_ACCOUNT: caxton.acting_for})
+    elif begun_for != caxton.acting_for:
+        raise JournalRefused(
+            f"the batch of {journal.path} was begun for {begun_for}, not for {caxton.acting_for}: nothing was sent"
         )
 
 

@@ -1,7 +1,6 @@
 """What a run would do, worked out before anything is sent: the plan, its digest, and what looks like a double."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from caxton_async.cli.calls import find_endpoint
 from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
+from caxton_async.wire import Caller
 
 # What may have been carried out, so that the same again looks like a double.
 _DONE = (RowState.SENDING, RowState.ACCEPTED, RowState.UNKNOWN, RowState.SETTLED)
@@ -90,10 +90,8 @@ def _check_of(endpoint: Endpoint[Any, Any]) -> Callable[[Any], None] | None:
 
 
 def acting_for(configuration: Configuration) -> str:
-    """Say for which account and user calls are made, the user's token as a digest: a batch is resumed for the same."""
-    token = configuration.user_token
-    user = hashlib.sha256(token.reveal().encode()).hexdigest()[:16] if token else "no user"
-    return f"{configuration.identity_number or 'the main account'}, {user}"
+    """Say for which account and user calls are made, as the client does."""
+    return Caller(configuration.identity_number, configuration.user_token).name
 
 
 def _doubles_elsewhere(endpoint: Endpoint[Any, Any], file: Path, origin: str) -> Iterator[str]:
