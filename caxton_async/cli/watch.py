@@ -123,7 +123,8 @@ class Watch:
 
     def _counts(self) -> Mapping[RowState, int]:
         try:
-            with read_journal(self.journal) as found:
+            # SQLite swallows a Ctrl-C that comes while it asks us for a checksum.
+            with _uninterrupted(), read_journal(self.journal) as found:
                 return found.counts()
         except JournalRefused:  # not made yet, or being taken up at this instant
             return {}
