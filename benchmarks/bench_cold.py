@@ -5,8 +5,8 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 
+from caxton_async.auth.holder import MemoryStore, StoredToken, TokenHolder
 from caxton_async.secret import Secret
-from caxton_async.tokens import MemoryStore, StoredToken, TokenHolder
 
 CALLERS = 10_000
 CANCELLED = 30_000

@@ -12,7 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import BaseModel, Field
 
 from caxton_async.endpoints import MOVE_FUNDS
-from caxton_async.wire import HttpReply, read_reply
+from caxton_async.protocol.request import HttpReply, read_reply
 
 ROUNDS = 61
 ENVELOPE = json.loads(server.ENVELOPE)

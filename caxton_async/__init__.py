@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from caxton_async.config import Configuration, Credentials, Environment, Event, Settings
+from caxton_async.config import Configuration, Credentials, Environment, Settings
 from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import (
     ApiError,
@@ -24,6 +24,7 @@ from caxton_async.errors import (
     ServerFailed,
     UnreadableReply,
 )
+from caxton_async.events import Event
 from caxton_async.models import BulkSource, Envelope, WebhookEvent
 from caxton_async.secret import Secret
 

@@ -12,13 +12,13 @@ from typing import Any, Self, TypeVar
 from attrs import evolve
 
 from caxton_async import resources as r
+from caxton_async.auth.holder import TokenStore
 from caxton_async.config import Credentials, Settings, from_env
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.models import Envelope
 from caxton_async.secret import Secret
 from caxton_async.session import Session, View
-from caxton_async.tokens import TokenStore
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")

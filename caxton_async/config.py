@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
-from caxton_async.addresses import HEADER_VALUE, is_loopback, is_plain_path, split_url
-from caxton_async.errors import ConfigurationError, Sent
+from caxton_async.errors import ConfigurationError
+from caxton_async.events import Event
 from caxton_async.secret import Secret
+from caxton_async.syntax import HEADER_VALUE, is_loopback, is_plain_path, split_url
 
 PasswordProvider = Callable[[], Awaitable[str | Secret]]
 
@@ -40,24 +41,6 @@ _BASE_URLS = {
     Environment.STAGING: "https://caxapi-staging.caxton.io/api/",
     Environment.PRODUCTION: "https://caxtonapi.caxtonfx.com/api/",
 }
-
-
-@frozen
-class Event:
-    """What the client did, for `Settings.on_event`: never a header, a body or a token.
-
-    `kind` is `login`, `login_failed`, `attempt`, `retry`, `outcome_unknown` or `answered`; `attempt` counts from 1;
-    `elapsed_s` is measured from the start of the call.
-    """
-
-    kind: str
-    endpoint: str
-    correlation_id: str
-    attempt: int
-    sent: Sent
-    elapsed_s: float
-    http_status: int | None = None
-    api_status_code: int | None = None
 
 
 def _to_password(value: str | Secret | PasswordProvider | None) -> Secret | PasswordProvider | None:

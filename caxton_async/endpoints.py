@@ -12,8 +12,8 @@ from typing import Final, Generic, Literal, TypeVar
 from attrs import Attribute, Factory, field, fields_dict, frozen, has
 
 from caxton_async import models as m
-from caxton_async.addresses import is_plain_path
 from caxton_async.errors import ConfigurationError
+from caxton_async.syntax import is_plain_path
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")

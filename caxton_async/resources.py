@@ -12,9 +12,9 @@ from attrs import evolve, frozen
 
 from caxton_async import endpoints as e
 from caxton_async import models as m
+from caxton_async.protocol.request import check_header_value
 from caxton_async.secret import Secret
 from caxton_async.session import Session, View
-from caxton_async.wire import check_header_value
 
 if TYPE_CHECKING:
     from caxton_async.bulk import BulkPaymentRow

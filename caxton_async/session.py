@@ -18,7 +18,8 @@ from typing import Any, Final, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from caxton_async.config import Credentials, Event, Settings
+from caxton_async.auth.holder import MemoryStore, StoredToken, Token, TokenHolder, TokenStore
+from caxton_async.config import Credentials, Settings
 from caxton_async.endpoints import GET_ACCESS_TOKEN, Endpoint
 from caxton_async.errors import (
     ApiError,
@@ -32,13 +33,13 @@ from caxton_async.errors import (
     OutcomeUnknown,
     Sent,
 )
+from caxton_async.events import Event
 from caxton_async.limiter import Limiter
 from caxton_async.models import AccessToken, Envelope, GetAccessToken
+from caxton_async.protocol.request import Caller, HttpRequest, Route, build_request, fits_header, read_reply, route
 from caxton_async.retry import RetryBudget, delay_s, may_replay, rejects_token
 from caxton_async.secret import Secret
-from caxton_async.tokens import MemoryStore, StoredToken, Token, TokenHolder, TokenStore
 from caxton_async.transport import Transport
-from caxton_async.wire import Caller, HttpRequest, Route, build_request, fits_header, read_reply, route
 
 Result = TypeVar("Result")
 Waited = TypeVar("Waited")

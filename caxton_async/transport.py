@@ -20,7 +20,7 @@ from yarl import URL
 
 from caxton_async.config import Settings
 from caxton_async.errors import CertificateRejected, ConfigurationError, NotSent
-from caxton_async.wire import HttpReply, HttpRequest
+from caxton_async.protocol.request import HttpReply, HttpRequest
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler

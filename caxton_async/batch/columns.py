@@ -18,8 +18,8 @@ from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from attrs import NOTHING, fields, frozen
 
 from caxton_async.bulk import check_line, fold
-from caxton_async.codec import spellings
 from caxton_async.errors import ConfigurationError, InvalidRequest
+from caxton_async.protocol.codec import spellings
 from caxton_async.secret import Secret
 
 Reader = Callable[[object], object]

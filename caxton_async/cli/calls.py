@@ -16,10 +16,11 @@ from caxton_async.cli.connect import act, check_production, connect, read_enviro
 from caxton_async.cli.outcome import ExitCode, Failure
 from caxton_async.cli.output import plain, private_file, show_json, show_table, tell
 from caxton_async.cli.output import show as show_record
-from caxton_async.codec import spellings
-from caxton_async.config import Configuration, Event
+from caxton_async.config import Configuration
 from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import InvalidRequest
+from caxton_async.events import Event
+from caxton_async.protocol.codec import spellings
 from caxton_async.secret import Secret
 
 

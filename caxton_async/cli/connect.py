@@ -10,9 +10,10 @@ from attrs import evolve
 
 from caxton_async.cli.outcome import Failure
 from caxton_async.cli.output import tell
-from caxton_async.config import Configuration, Event, from_env
+from caxton_async.config import Configuration, from_env
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
+from caxton_async.events import Event
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
@@ -54,8 +55,8 @@ def state_folder() -> Path:
 
 def connect(configuration: Configuration, *, on_event: Callable[[Event], None] | None = None) -> "CaxtonClient":
     """Return a client, to be opened, that shares its token with every command of this user on this host."""
+    from caxton_async.auth.stores.sqlite import SqliteTokenStore
     from caxton_async.client import CaxtonClient
-    from caxton_async.stores.sqlite import SqliteTokenStore
 
     _warn_of_end(configuration)
     settings = evolve(configuration.settings, on_event=on_event)

@@ -10,10 +10,11 @@ from caxton_async.cli.connect import connect
 from caxton_async.cli.outcome import ExitCode, code_of
 from caxton_async.cli.output import printable, show_json, show_table, tell
 from caxton_async.cli.probe import Greeting, greet, probe_token_path, resolve
-from caxton_async.codec import spellings
-from caxton_async.config import Configuration, Event, from_env
+from caxton_async.config import Configuration, from_env
 from caxton_async.endpoints import CATALOGUE, GET_ACCESS_TOKEN, Endpoint
 from caxton_async.errors import CaxtonError
+from caxton_async.events import Event
+from caxton_async.protocol.codec import spellings
 
 # Where the vendor may have put the token call, the assumed path first.
 _TOKEN_PATHS: Final = ("token", "/token", "clients/auth/token")

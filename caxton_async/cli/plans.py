@@ -23,7 +23,7 @@ from caxton_async.cli.calls import find_endpoint
 from caxton_async.cli.output import show_json, show_table, tell
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
-from caxton_async.wire import Caller
+from caxton_async.protocol.request import Caller
 
 # What may have been carried out, so that the same again looks like a double.
 _DONE = (RowState.SENDING, RowState.ACCEPTED, RowState.UNKNOWN, RowState.SETTLED)

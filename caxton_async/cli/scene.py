@@ -57,8 +57,8 @@ def plan_scene(moves: Sequence[MoveFunds], payroll: Sequence[BulkPaymentRow]) ->
 
 async def set_up(scene: Scene, environment: Mapping[str, str]) -> None:
     """Generate the password that the batch will read, and make what the payments need, with one login."""
+    from caxton_async.auth.stores.sqlite import SqliteTokenStore
     from caxton_async.client import CaxtonClient
-    from caxton_async.stores.sqlite import SqliteTokenStore
 
     configuration = from_env(environment)
     store = SqliteTokenStore(Path(environment["CAXTON_STATE_DIR"]) / "tokens.sqlite")

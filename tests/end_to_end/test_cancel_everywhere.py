@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from helpers import client, hold, outcomes, virtual
 
 from caxton_async import BulkSource, CaxtonClient, Event, WebhookEvent
 from caxton_async.emulator import Emulator, Fault
 from caxton_async.endpoints import CATALOGUE
 from caxton_async.models import BulkUpload, NewCard, NewUser
+from tests.support.harness import client, hold, outcomes, virtual
 
 PERSON = NewUser(
     email="a@example.com",

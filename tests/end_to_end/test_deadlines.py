@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from helpers import VirtualLoop, assert_clean, client, failure, hold, virtual
 
 from caxton_async import CaxtonClient, DeadlineExceeded, Event, OutcomeUnknown, RateLimited, Sent
 from caxton_async.emulator import Emulator, Fault
+from tests.support.harness import VirtualLoop, assert_clean, client, failure, hold, virtual
 
 
 def now() -> float:

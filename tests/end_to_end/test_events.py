@@ -5,10 +5,10 @@ import logging
 
 import pytest
 from attrs import asdict
-from helpers import client, failure, hold, kinds, virtual
 
 from caxton_async import Event, LoginRefused, OutcomeUnknown, Sent
 from caxton_async.emulator import Emulator, Fault
+from tests.support.harness import client, failure, hold, kinds, virtual
 
 LOGIN = "get_access_token"
 WALLET = "create_wallet"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from batch_process import Orders, carry_out, reference
-from scale import scaled
 
 from caxton_async.batch import Journal, RowState
 from caxton_async.emulator import Emulator, Fault
+from tests.end_to_end.batch_process import Orders, carry_out, reference
+from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 

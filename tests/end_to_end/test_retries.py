@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from helpers import client, failure, hold, kinds, outcomes, virtual
 
 from caxton_async import (
     ApiError,
@@ -19,6 +18,7 @@ from caxton_async import (
     UnreadableReply,
 )
 from caxton_async.emulator import Emulator, Fault
+from tests.support.harness import client, failure, hold, kinds, outcomes, virtual
 
 RATE = "get_card_rate"
 WALLET = "create_wallet"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import time_machine
 from attrs import evolve
-from helpers import assert_clean, client, failure, hold, outcomes, virtual
 
 from caxton_async import (
     AuthenticationFailed,
@@ -22,6 +21,7 @@ from caxton_async import (
     Sent,
 )
 from caxton_async.emulator import Emulator, Fault
+from tests.support.harness import assert_clean, client, failure, hold, outcomes, virtual
 
 PATIENT = {"deadline_s": 3600.0, "attempt_timeout_s": 3600.0}
 LIFE_S = 2_591_999  # of the emulator's tokens

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from attrs import frozen
-from helpers import assert_clean, client, failure, kinds, virtual
 
 from caxton_async import CaxtonClient, Endpoint, Event, NotSent, OutcomeUnknown, Sent, UnreadableReply
 from caxton_async.emulator import Emulator, Fault
 from caxton_async.endpoints import RESET_CREDENTIALS
 from caxton_async.models import ResetCredentials
+from tests.support.harness import assert_clean, client, failure, kinds, virtual
 
 
 @frozen

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from canary import texts_of
-from helpers import assert_clean, client, failure, hold, outcomes, virtual
 
 import caxton_async
 from caxton_async import CaxtonClient, CaxtonError, InvalidRequest, LoginRefused, OutcomeUnknown
 from caxton_async.emulator import Emulator, Fault
+from tests.support.canary import texts_of
+from tests.support.harness import assert_clean, client, failure, hold, outcomes, virtual
 
 WALLET, RATE, LOGIN = "create_wallet", "get_card_rate", "get_access_token"
 USER_TOKEN = "canary-user-token"

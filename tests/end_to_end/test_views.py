@@ -5,10 +5,10 @@ import random
 from typing import Any
 
 import pytest
-from helpers import client
 
 from caxton_async import CaxtonClient, ConfigurationError, Credentials, InvalidRequest, Secret, Sent
 from caxton_async.emulator import Emulator, Fault
+from tests.support.harness import client
 
 
 async def test_no_request_carries_the_headers_of_another_view() -> None:

@@ -7,11 +7,11 @@ from typing import Any, Self
 from attrs import evolve
 
 from caxton_async import CaxtonClient, Credentials, Secret, Settings
-from caxton_async.config import Event
-from caxton_async.tokens import StoredToken
-from tests import canary
+from caxton_async.auth.holder import StoredToken
+from caxton_async.events import Event
 from tests.faults.kinds import KINDS, LOGIN, PASSWORD, PATHS, Kind
 from tests.faults.server import At, Request, Script, Server, reply
+from tests.support import canary
 
 
 class GivenToken:

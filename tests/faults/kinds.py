@@ -3,16 +3,14 @@
 import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
 
 from attrs import field, frozen
 
 from caxton_async import CaxtonClient, Secret
 from caxton_async.endpoints import SUBMIT_BULK_PAYLOAD
 from caxton_async.models import BulkSource, SubmitBulkPayload
-from tests import canary
-
-_SAMPLES = Path(__file__).parents[1] / "samples"
+from tests.support import canary
+from tests.support.places import SAMPLES
 
 # The paths that the vendor's guide leaves open, named here so that no call warns of them.
 PATHS = {
@@ -27,7 +25,7 @@ _BIG_PAYROLL = PAYROLL * 60_000
 
 
 def _sample(name: str, **canaries: str) -> bytes:
-    text = (_SAMPLES / f"{name}_response.json").read_text(encoding="utf-8")
+    text = (SAMPLES / f"{name}_response.json").read_text(encoding="utf-8")
     for placeholder, secret in canaries.items():
         assert f"<{placeholder}>" in text
         text = text.replace(f"<{placeholder}>", secret)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from tests import canary
 from tests.faults import outcomes as o
 from tests.faults import plays as p
 from tests.faults import surroundings as s
@@ -38,6 +37,7 @@ from tests.faults.scripts import (
     whole,
 )
 from tests.faults.server import At, bare, drip, end, reply, reset, silence
+from tests.support import canary
 
 
 @frozen

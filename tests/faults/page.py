@@ -14,13 +14,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 BATCH_ROWS = (
     (63, "`kill -9` at any instant, and before every step of the journal", "no row is paid twice, none is lost",
      "tests/end_to_end/test_kill.py"),
-    (64, "two runners on one journal", "the second is refused", "tests/test_journal.py"),
+    (64, "two runners on one journal", "the second is refused", "tests/unit/batch/test_journal.py"),
     (65, "disk full, read-only or failing", "the run stops; nothing is sent that is not on disk first",
-     "tests/test_journal.py"),
+     "tests/unit/batch/test_journal.py"),
     (66, "journal or input cut, damaged or edited", "refused where it can be seen; what was being sent is never sent again",
-     "tests/test_journal.py"),
+     "tests/unit/batch/test_journal.py"),
     (67, "clock set back or forward, machine suspended, senseless `expires_in`",
-     "a token counts as expired by whichever clock comes first; nonsense is refused", "tests/test_tokens.py"),
+     "a token counts as expired by whichever clock comes first; nonsense is refused", "tests/unit/auth/test_holder.py"),
 )  # fmt: skip
 
 _HEAD = """\

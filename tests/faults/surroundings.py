@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import pytest
 import trustme
 
-from tests import canary
 from tests.faults.bench import Bench
 from tests.faults.scripts import Play
 from tests.faults.server import HOST, At, Server, end, reply
+from tests.support import canary
 
 
 @contextmanager

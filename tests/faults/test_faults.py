@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from caxton_async import CaxtonError
-from tests import canary
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.matrix import ROWS, Case
 from tests.faults.outcomes import Outcome
+from tests.support import canary
 
 CASES = [
     pytest.param(case, kind, outcome, id=f"{row.number}-{name}-{kind.name}".replace(" ", "_"))

@@ -8,13 +8,13 @@ import pytest
 from attrs import frozen
 
 from caxton_async import CaxtonClient, CaxtonError, Credentials, Endpoint, OutcomeUnknown, Settings
+from caxton_async.auth.holder import MemoryStore, StoredToken
 from caxton_async.errors import ApiError, NotFound, ServerFailed
-from caxton_async.tokens import MemoryStore, StoredToken
-from tests import canary
 from tests.faults.bench import Bench, GivenToken
 from tests.faults.kinds import KINDS, LOGIN, LOOK_UP, PASSWORD, PATHS, PAYMENT, RESET, UPLOAD
 from tests.faults.scripts import DENIED, INVALID, PAGE, VALID, envelope
 from tests.faults.server import Connection, Request, Script, reply, reset
+from tests.support import canary
 
 
 @frozen

@@ -1,0 +1,296 @@
+"""The command line by itself: usage, conversion of text, what goes to which stream, and what is imported."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from caxton_async import CATALOGUE, ConfigurationError
+from caxton_async.cli import main
+from caxton_async.cli.output import plain, printable, private_file, progress, show
+from caxton_async.models import Balance, GeneratedPassword
+from caxton_async.secret import Secret
+from tests.support.command import COMMAND, bare_environment
+
+COMMANDS = (
+    *("auth", "call", "demo", "doctor", "emulator", "endpoints"),
+    *("reconcile", "report", "resume", "run", "settle", "status"),
+)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an environment without settings, and give back what `main` changes in this process."""
+    for name in [name for name in os.environ if name.startswith("CAXTON_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CAXTON_STATE_DIR", str(tmp_path / "state"))
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+def run(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a process of its own."""
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60, **options)
+
+
+def test_the_version_is_told_without_waiting_for_the_network_library() -> None:
+    """`caxton --version` imports neither aiohttp nor the JSON library."""
+    program = (
+        "import sys; from caxton_async.cli import main; main(['--version']);"
+        "print(sorted({'aiohttp', 'msgspec', 'cattrs'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[1:] == ["[]"]
+
+
+def test_help_names_every_command_and_every_exit_code() -> None:
+    """Help on stdout is where a newcomer begins."""
+    done = run("--help")
+
+    assert [name for name in COMMANDS if f" {name} " not in done.stdout] == []
+    codes = " ".join(done.stdout.partition("Exit codes:")[2].split())
+    assert [code for code in range(6) if f"{code} " not in codes] == []
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command's help says how it is used."""
+    code = main([name, "--help"])
+
+    assert code == 0
+    assert f"Usage: caxton {name}" in capsys.readouterr().out
+
+
+def test_without_its_extra_the_command_names_what_to_install() -> None:
+    """A library that is missing is a sentence, not a traceback."""
+    program = "import sys; sys.modules['cyclopts'] = None; from caxton_async.cli import main; sys.exit(main(['demo']))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == "caxton: the command line needs cyclopts: python -m pip install 'caxton-async[cli]'\n"
+
+
+def test_the_list_of_calls_is_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    """`endpoints --json` tells each call of the catalogue, with its fields."""
+    main(["endpoints", "--json"])
+
+    listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert list(listed) == list(CATALOGUE)
+    assert listed["move_funds"] == {
+        "name": "move_funds",
+        "method": "POST",
+        "path": "account/balances/third-party/movement",
+        "repeatable": False,
+        "documented": True,
+        "fields": ["from_currency", "to_currency", "amount"],
+    }
+
+
+def test_the_table_of_calls_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    """Elsewhere than on a terminal no line of the table is broken."""
+    main(["endpoints"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *CATALOGUE]
+    assert "[friendly_name]" in next(line for line in lines if line.startswith(" create_pot"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["frobnicate"], 'Unknown command "frobnicate"', id="no such command"),
+        pytest.param(["call"], "requires an argument", id="no name"),
+        pytest.param(["call", "move_fund"], "no call 'move_fund': did you mean move_funds?", id="a near name"),
+        pytest.param(["call", "xyz"], "no call 'xyz': caxton endpoints lists them", id="no near name"),
+        pytest.param(["call", "create_wallet"], "missing: name", id="a field is missing"),
+        pytest.param(["call", "move_funds"], "missing: from_currency, to_currency, amount", id="all are missing"),
+        pytest.param(["call", "create_wallet", "nme=x"], "did you mean name?", id="a near field"),
+        pytest.param(["call", "create_wallet", "q=x"], "it takes name", id="no near field"),
+        pytest.param(["call", "list_banks", "q=x"], "it takes none", id="no field at all"),
+        pytest.param(["call", "create_wallet", "name"], "write KEY=VALUE", id="no value"),
+        pytest.param(["call", "create_wallet", "name=a", "Name=b"], "name is given twice", id="given twice"),
+        pytest.param(["call", "fund_sandbox", "amount=1,000"], "without separators", id="not a number"),
+        pytest.param(["call", "create_wallet", "name=@nowhere"], "nowhere cannot be read", id="no such file"),
+        pytest.param(["call", "create_wallet", "name=env:NOWHERE"], "has no NOWHERE", id="no such variable"),
+        pytest.param(["settle", "j", "r", "--note", "n"], "either --paid or --not-paid", id="settled as nothing"),
+        pytest.param(["settle", "j", "r", "--note", "n", "--paid", "--not-paid"], "either", id="settled as both"),
+        pytest.param(["reconcile", "j"], "either --statement FILE or --look-up", id="reconciled by nothing"),
+        pytest.param(["status", "nowhere"], "there is no journal nowhere", id="no such journal"),
+        pytest.param(["emulator", "--faults", "nowhere"], "cannot start: No such file", id="no such faults"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong usage ends with code 2, nothing on stdout, and a sentence that says what to do."""
+    code = main(arguments)
+
+    told = capsys.readouterr()
+    assert (code, told.out) == (2, "")
+    assert said in told.err
+    assert told.err.startswith("caxton: ")
+    assert "Traceback" not in told.err
+
+
+def test_everything_wrong_with_a_call_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Unknown fields, wrong values and missing fields stand in one message."""
+    main(["call", "move_funds", "from_curency=GBP", "amount=ten"])
+
+    told = capsys.readouterr().err
+    assert "did you mean from_currency?" in told
+    assert "amount: a text of 3 characters is not a plain number" in told
+    assert "missing: from_currency, to_currency" in told
+
+
+def test_fields_may_be_spelt_as_the_api_does(capsys: pytest.CaptureFixture[str]) -> None:
+    """`SellccyCode` is `sell_ccy_code`, so that the examples of the vendor's guide can be typed."""
+    main(["call", "get_card_rate", "CcyCode=EUR", "SellccyCode=GBP", "Amount=100"])
+
+    assert "CAXTON_USERNAME" in capsys.readouterr().err
+
+
+def test_a_secret_typed_in_clear_is_refused_and_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """A secret on a command line stands in the history of the shell; the message must not add to it."""
+    code = main(["call", "get_access_token", "username=u", "password=hunter2"])
+
+    told = capsys.readouterr()
+    assert code == 2
+    assert "write password=@FILE or password=env:VARIABLE" in told.err
+    assert "hunter2" not in told.out + told.err
+
+
+def test_all_missing_variables_are_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """What has to log in misses three variables, and says so in one message."""
+    code = main(["call", "list_banks"])
+
+    told = capsys.readouterr().err
+    names = ("CAXTON_USERNAME", "CAXTON_CLIENT_NAME", "CAXTON_PASSWORD")
+    assert [name for name in names if name not in told] == []
+    assert code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["call", "create_wallet", "name=x"], id="call"),
+        pytest.param(["auth", "password", "--show"], id="password"),
+        pytest.param(["auth", "reset"], id="reset"),
+        pytest.param(["run", "create_wallet", "wallets.csv"], id="run"),
+    ],
+)
+def test_production_needs_yes(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What must not be repeated is not done in production by mistake."""
+    for name in ("USERNAME", "CLIENT_NAME", "PASSWORD"):
+        monkeypatch.setenv(f"CAXTON_{name}", "x")
+    monkeypatch.setenv("CAXTON_ENVIRONMENT", "production")
+    monkeypatch.chdir(tmp_path)
+    Path("wallets.csv").write_text("reference,name\na,Marketing\n")
+
+    code = main(arguments)
+
+    assert code == 2
+    assert "add --yes to do so" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.caxton-journal")) == []
+
+
+def test_a_reader_that_has_seen_enough_causes_no_traceback(tmp_path: Path) -> None:
+    """`caxton endpoints --json | head` ends quietly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [*COMMAND, "endpoints", "--json"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        env=bare_environment(tmp_path),
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+# --- output ---
+
+
+def test_a_servers_words_cannot_act_on_the_terminal() -> None:
+    """Escape sequences are shown, not obeyed."""
+    assert printable("a\x1b[2Jb\r\x07\nä") == "a\\x1b[2Jb\\r\\x07\nä"
+
+
+def test_results_are_exact_and_masked() -> None:
+    """Amounts keep their digits, and a secret is shown only when that was asked for."""
+    password = GeneratedPassword(Secret("canary"))
+
+    assert plain((Balance(Decimal("30.00"), "GBP"),))[0]["balance"] == "30.00"
+    assert plain(password)["client_password"] == "***"
+    assert plain(password, reveal=True)["client_password"] == "canary"
+
+
+def test_a_table_leaves_out_what_is_nowhere_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """A column in which nothing stands is not shown; what is not a record is shown as JSON."""
+    show([{"a": 1, "b": None, "c": ["x"]}, {"a": True, "b": None, "c": None}])
+    show([1])
+
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["a", "c"],
+        ["1", '["x"]'],
+        ["yes"],
+        ["[1]"],
+    ]
+
+
+def test_progress_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line at each tenth, on stderr."""
+    with progress("rows", 20) as bar:
+        for done in range(21):
+            bar.update(done, "1 unknown")
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [f"rows: {done} of 20, 1 unknown" for done in range(2, 21, 2)]
+
+
+def test_a_private_file_is_new_and_nobody_elses(tmp_path: Path) -> None:
+    """It is made with mode 0600, and neither an old file nor a link is written through."""
+    fresh, old, link = tmp_path / "fresh", tmp_path / "old", tmp_path / "link"
+    old.write_text("kept")
+    link.symlink_to(tmp_path / "elsewhere")
+
+    with private_file(fresh) as descriptor:
+        os.write(descriptor, b"secret")
+
+    assert stat.S_IMODE(fresh.stat().st_mode) == 0o600
+    assert fresh.read_text() == "secret"
+    for taken in (old, link):
+        with pytest.raises(ConfigurationError, match="exists already"), private_file(taken):
+            pytest.fail("it was opened")
+    with pytest.raises(ConfigurationError, match="No such file"), private_file(tmp_path / "no" / "folder"):
+        pytest.fail("it was opened")
+    assert old.read_text() == "kept"
+
+
+def test_a_call_that_fails_leaves_no_empty_file_behind(tmp_path: Path) -> None:
+    """A file that was opened for a secret that never came is removed again; what was written is kept."""
+    empty, half = tmp_path / "empty", tmp_path / "half"
+
+    for path, text in ((empty, b""), (half, b"x")):
+        with suppress(KeyError), private_file(path) as descriptor:
+            os.write(descriptor, text)
+            raise KeyError
+
+    assert not empty.exists()
+    assert half.read_bytes() == b"x"

@@ -1,0 +1,160 @@
+"""Unique secrets everywhere, and a search for them in all that comes out: text, logs, warnings, errors, files."""
+
+import asyncio
+import datetime as dt
+import io
+import logging
+import pickle
+import traceback
+import warnings
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+
+from caxton_async import CaxtonError, Credentials, Settings
+from caxton_async.auth.stores.sqlite import SqliteTokenStore
+from caxton_async.batch import BULK_PAYMENTS, Journal, run_bulk_payments
+from caxton_async.batch.page import render_page
+from caxton_async.batch.report import write_csv, write_csv_for_people, write_json
+from caxton_async.bulk import BulkPaymentRow
+from tests.faults.bench import Bench
+from tests.faults.kinds import KINDS, LOGIN, PASSWORD, PAYLOAD, PAYMENT, UPLOAD, Kind
+from tests.faults.scripts import INVALID, PAGE, VALID, envelope
+from tests.faults.server import Script, end, reply, reset, silence
+from tests.support import canary
+
+
+def carried_by(kind: Kind) -> bytes:
+    """Return the secrets of a request, as a server might repeat them."""
+    secrets = {"login": (canary.PASSWORD,), "password": ()}.get(kind.name, (canary.TOKEN, canary.USER_TOKEN))
+    return " and ".join(secrets).encode()
+
+
+# What a server may do to a call, from nothing at all to answers that hold its secrets where none belong.
+TROUBLES: dict[str, Callable[[Kind], Script]] = {
+    "none": lambda kind: (reply(kind.ok),),
+    "reset": lambda _: (reset,),
+    "silence": lambda _: (silence,),
+    "cut": lambda kind: (reply(kind.ok[:-9], length=len(kind.ok)), end),
+    "invalid": lambda kind: (reply(kind.ok.rstrip()[:-1]),),
+    "latin-1": lambda kind: (reply(kind.ok + b"\xff"),),
+    "no-envelope": lambda _: (reply(f'{{"Token": "{canary.TOKEN}"}}'.encode()),),
+    "status-line": lambda _: (f"HTTP/1.1 {canary.TOKEN}\r\n\r\n".encode(), end),
+    "header": lambda kind: (reply(kind.ok, "200 OK", f"Content-Encoding: {canary.TOKEN}"),),
+    "page": lambda _: (reply(PAGE.replace(b"later", canary.TOKEN.encode()), media="text/html"),),
+    "refused": lambda kind: (reply(envelope(INVALID.replace(b"Not enough", carried_by(kind)))),),
+    "wrong-model": lambda _: (reply(envelope(VALID)),),
+    "redirect": lambda _: (reply(b"", "307 Temporary Redirect", f"Location: https://api.example/{canary.TOKEN}"),),
+    "403": lambda kind: (reply(b'{"Message": "%b"}' % carried_by(kind), "403 Forbidden"),),
+    "500": lambda kind: (reply(kind.ok, "500 Internal Server Error"),),
+}
+
+
+async def attempt(kind: Kind, script: Script) -> tuple[list[str], list[BaseException]]:
+    """Make a call that meets a trouble, and return every text about it and every error."""
+    async with Bench(kind) as bench:
+        bench.arm(*script)
+        caxton = await bench.open(attempt_timeout_s=0.1, token_timeout_s=0.1, max_attempts=1)
+        view = caxton.for_user(canary.USER_TOKEN)
+        texts = [repr(caxton), repr(view), repr(caxton.settings)]
+        try:
+            texts.append(repr(await kind.call(view)))
+        except CaxtonError as error:
+            return [*texts, *map(repr, bench.events), *traceback.format_exception(error)], [error]
+        return [*texts, *map(repr, bench.events)], []
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_nothing_that_comes_out_shows_a_secret(
+    trouble: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No result, error, log, warning, event or output of any kind of call holds a secret, debugging switched on."""
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for kind in KINDS:
+            texts, errors = await attempt(kind, TROUBLES[trouble](kind))
+            said += texts
+            for error in errors:
+                said += [*canary.texts_of(error), repr(pickle.loads(pickle.dumps(error)))]
+    out, err = capfd.readouterr()
+    logged = [text for record in caplog.records for text in (record.getMessage(), repr(vars(record)))]
+
+    assert canary.found_in(*said) == []
+    assert canary.found_in(out, err, *logged, *(str(warning.message) for warning in warned)) == []
+
+
+def test_what_holds_credentials_shows_none() -> None:
+    """Neither text nor pickle nor a dictionary of its attributes gives the password or the proxy's away."""
+    credentials = Credentials("user", "client", canary.PASSWORD)
+    settings = Settings(proxy=f"http://user:{canary.TOKEN}@127.0.0.1:3128")
+
+    assert canary.found_in(repr(credentials), str(credentials), str(attrs.asdict(credentials)), repr(settings)) == []
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(credentials)
+
+
+async def test_a_payroll_leaves_no_account_number_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the journal nor any report of a payroll holds an account number, though the server quotes it."""
+    caplog.set_level(logging.DEBUG)
+    quoting = INVALID.replace(b"Not enough", f"no account {canary.ACCOUNT_NUMBER} or {canary.IBAN}".encode())
+    row = BulkPaymentRow(
+        recipient_name="Ann", account_number=canary.ACCOUNT_NUMBER, sort_code="200000", iban=canary.IBAN,
+        currency="GBP", amount=Decimal("10.10"), client_recipient_reference="pay-1",
+    )  # fmt: skip
+    path = tmp_path / "may.caxton-journal"
+    async with Bench(PAYLOAD) as bench:
+        bench.arm(reply(envelope(quoting)))
+        caxton = await bench.open()
+        with Journal.create(path, endpoint=BULK_PAYMENTS.name, origin=caxton.settings.origin) as journal:
+            await run_bulk_payments(caxton, [("pay-1", row)], journal=journal, description="May")
+            written = contents(tmp_path)
+
+    payload = bench.server.requests[-1].body
+    written += contents(tmp_path)
+    with Journal.read(path) as reader:
+        files = [_text(write, reader) for write in (write_csv, write_csv_for_people, write_json)]
+        files.append(render_page(reader, dt.datetime.now(dt.UTC)))
+
+    assert canary.found_in(payload.decode()) == [canary.ACCOUNT_NUMBER, canary.IBAN]
+    assert canary.found_in(*(content.decode("latin-1") for content in written)) == []
+    assert canary.found_in(*files, caplog.text, repr(row), *map(repr, bench.events)) == []
+    assert all("NoFunds" in text for text in files)
+
+
+def contents(folder: Path) -> list[bytes]:
+    """Return what stands in the files of a folder."""
+    return [file.read_bytes() for file in folder.iterdir()]
+
+
+def _text(write: Callable[..., object], reader: object) -> str:
+    file = io.StringIO(newline="")
+    write(reader, file)
+    return file.getvalue()
+
+
+async def test_a_token_store_holds_the_token_and_nothing_else(tmp_path: Path) -> None:
+    """The shared store has the access token, since that is its use, and neither password nor user's token."""
+    path = tmp_path / "tokens"
+    async with Bench(PAYMENT) as bench:
+        await bench.call(token_store=SqliteTokenStore(path))
+
+    assert canary.found_in(path.read_bytes().decode("latin-1")) == [canary.NEW_TOKEN]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_secrets_do_go_over_the_wire() -> None:
+    """The search is worth something: each of these secrets was sent or received by the calls that were searched."""
+    carried: list[str] = []
+    for kind in (LOGIN, PASSWORD, PAYMENT, UPLOAD, PAYLOAD):
+        async with Bench(kind) as bench:
+            await bench.call(token_store=None)
+        carried += [f"{request.headers} {request.body!r}" for request in bench.server.requests]
+        carried.append(kind.ok.decode())
+
+    assert set(canary.found_in(*carried)) == set(canary.CANARIES) - {canary.IV_KEY, canary.TOKEN}

@@ -1,0 +1,19 @@
+"""What a call costs, without a clock: the Python functions that it runs, beside bare aiohttp in the same process."""
+
+import json
+import subprocess
+import sys
+
+from tests.support.places import ROOT
+
+BENCHMARK = ROOT / "benchmarks" / "bench_call.py"
+
+
+def test_a_call_runs_hardly_more_python_than_bare_aiohttp() -> None:
+    """Token, limiter, deadline, codec and all, a call runs at most 1.15 times the Python functions of bare aiohttp."""
+    command = [sys.executable, str(BENCHMARK), "--count"]
+
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    counts = json.loads(printed.stdout)
+    assert counts["caxton-async"] <= 1.15 * counts["bare aiohttp"]

@@ -1,0 +1,55 @@
+"""What `SECURITY.md` says is shown by tests, which are there; and secrets are revealed in few places."""
+
+import ast
+import re
+from collections import Counter
+
+from tests.support.places import ROOT
+
+# Where a secret is revealed, and why.
+REVEALED = {
+    "cli/auth.py": 2,  # a new password, and a token, into a private file
+    "cli/output.py": 1,  # on the terminal, when asked for with --show
+    "cli/scene.py": 1,  # the demo's password into a private file
+    "protocol/codec/writing.py": 2,  # the body and the form
+    "protocol/reply.py": 1,  # to mask it where the server repeats it
+    "auth/stores/sqlite.py": 1,  # the token store
+    "auth/holder.py": 1,  # put behind "Bearer", within another secret
+    "transport.py": 1,  # the headers
+    "protocol/request.py": 2,  # the check of what a header can carry; hashed, to tell one user from another
+}
+
+
+def calls_of_reveal(source: str) -> int:
+    """Count the calls of `reveal` in a module."""
+    calls = (node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return sum(isinstance(called, ast.Attribute) and called.attr == "reveal" for called in calls)
+
+
+def test_secrets_are_revealed_in_few_places() -> None:
+    """A new place that reveals a secret has to be entered here, with its reason."""
+    package = ROOT / "caxton_async"
+    found = {
+        str(file.relative_to(package)): calls
+        for file in package.rglob("*.py")
+        if (calls := calls_of_reveal(file.read_text(encoding="utf-8")))
+    }
+    assert found == REVEALED
+
+
+def test_every_test_that_is_cited_is_there() -> None:
+    """Each promise of `SECURITY.md` names tests that are there, and no promise is made twice."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    cited = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    missing = [name for file, name in cited if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")]
+    promises = re.findall(r"^\| ([A-Z`][^|]*) \|", text, re.MULTILINE)
+    assert len(cited) > 30
+    assert missing == []
+    assert [promise for promise, times in Counter(promises).items() if times > 1] == []
+
+
+def test_every_page_that_is_linked_is_there() -> None:
+    """The links of `SECURITY.md` lead to pages of the documentation."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    links = set(re.findall(r"\]\(([^)]+)\)", text))
+    assert {link for link in links if not (ROOT / link).is_file()} == set()

@@ -1,0 +1,436 @@
+"""The transport by itself: what it takes for sent, what it leaves to nobody, and TLS."""
+
+import asyncio
+import contextvars
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from caxton_async import CertificateRejected, ConfigurationError, NotSent, Sent, Settings
+from caxton_async.protocol.request import HttpReply, HttpRequest
+from caxton_async.transport import Transport, own_ssl_context
+from tests.support.harness import VirtualLoop, failure, outcomes, virtual
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """Answers each request with the next number in its body, over plain HTTP or TLS; says what it saw."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.unasked = b""
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.append(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                self.requests.append(head)
+                body = str(len(self.requests)).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def push(self, data: bytes) -> None:
+        """Write bytes that nobody asked for on every connection that is open."""
+        for writer in self.writers:
+            if not writer.is_closing():
+                writer.write(data)
+
+
+@asynccontextmanager
+async def served(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve on loopback, and give the port."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Transport]:
+    """Open a transport, and close it."""
+    transport = Transport(settings)
+    transport.open()
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+def request(url: str, **changes: object) -> HttpRequest:
+    """Build a request."""
+    values: dict[str, object] = {"method": "GET", "headers": {}, "secret_headers": {}, "timeout_s": 10.0} | changes
+    return HttpRequest(endpoint="get_thing", correlation_id="id-1", url=url, **values)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Make a certificate authority of the tests' own."""
+    return trustme.CA()
+
+
+def contexts(authority: trustme.CA, name: str = "127.0.0.1") -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the context of a server of this name, and one of a client that trusts its authority."""
+    server, mine = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), own_ssl_context()
+    authority.issue_cert(name).configure_cert(server)
+    authority.configure_trust(mine)
+    return server, mine
+
+
+# --- TLS ---
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+async def test_a_tls_connection_is_used_again(authority: trustme.CA, version: ssl.TLSVersion) -> None:
+    """Calls one after the other go over one TLS connection: the tickets of TLS 1.3 are not taken for stale bytes."""
+    context, mine = contexts(authority)
+    context.minimum_version = context.maximum_version = version
+    server = Server()
+    async with served(server, context) as port:
+        url = f"https://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url, ssl_context=mine)) as transport:
+            bodies = [(await transport.send(request(url))).body for _ in range(10)]
+
+    assert bodies == [str(number).encode() for number in range(1, 11)]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("turns", [0, 1, 2, 10])
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_unasked_bytes_never_become_an_answer(
+    authority: trustme.CA, secure: bool, turns: int, version: ssl.TLSVersion
+) -> None:
+    """Bytes on an idle connection end it, however many turns of the loop they have been there for."""
+    context, mine = contexts(authority)
+    context.minimum_version = context.maximum_version = version
+    server = Server()
+    async with served(server, context if secure else None) as port:
+        url = f"{'https' if secure else 'http'}://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url, ssl_context=mine)) as transport:
+            for number in range(1, 6):
+                first = await transport.send(request(url))
+                server.push(ANSWER)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                second = await transport.send(request(url))
+
+                assert (first.body, second.body) == (str(2 * number - 1).encode(), str(2 * number).encode())
+    assert len(server.requests) == 10
+
+
+@pytest.mark.parametrize("name", ["other.test", "127.0.0.2"])
+async def test_the_name_in_the_certificate_counts(authority: trustme.CA, name: str) -> None:
+    """A certificate for another name is refused, and nothing is sent."""
+    context, mine = contexts(authority, name)
+    server = Server()
+    async with served(server, context) as port:
+        settings = Settings(base_url=f"https://127.0.0.1:{port}/", ssl_context=mine)
+        async with opened(settings) as transport:
+            error = await failure(transport.send(request(settings.root_url)), CertificateRejected)
+
+    assert (error.sent, error.safe_to_retry, error.endpoint) == (Sent.NO, False, "get_thing")
+    assert server.requests == []
+
+
+async def test_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
+    """The client's own context trusts what the system trusts, and no more."""
+    context, _ = contexts(authority)
+    server = Server()
+    async with served(server, context) as port:
+        settings = Settings(base_url=f"https://127.0.0.1:{port}/")
+        async with opened(settings) as transport:
+            await failure(transport.send(request(settings.root_url)), CertificateRejected)
+
+    assert server.requests == []
+
+
+async def test_tls_before_1_2_is_refused(authority: trustme.CA) -> None:
+    """A server that knows only TLS 1.1 gets no request."""
+    context, mine = contexts(authority)
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    server = Server()
+    async with served(server, context) as port:
+        settings = Settings(base_url=f"https://127.0.0.1:{port}/", ssl_context=mine)
+        async with opened(settings) as transport:
+            error = await failure(transport.send(request(settings.root_url)), NotSent)
+
+    assert error.sent is Sent.NO
+    assert server.requests == []
+
+
+async def test_session_keys_are_written_nowhere(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SSLKEYLOGFILE`, which the standard library's default context honours, gets none of our keys."""
+    log = tmp_path / "keys"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    context, mine = contexts(authority)
+    async with served(Server(), context) as port:
+        settings = Settings(base_url=f"https://127.0.0.1:{port}/", ssl_context=mine)
+        async with opened(settings) as transport:
+            reply = await transport.send(request(settings.root_url))
+
+    assert reply.status == 200
+    assert not log.exists()
+
+
+# --- what counts as sent ---
+
+
+@pytest.mark.parametrize("state", ["unopened", "closed"])
+async def test_a_transport_that_is_not_open_says_so(state: str) -> None:
+    """Before it is opened and after it was closed a transport sends nothing."""
+    transport = Transport(Settings(base_url="http://127.0.0.1:1/"))
+    if state == "closed":
+        transport.open()
+        await transport.aclose()
+
+    error = await failure(transport.send(request("http://127.0.0.1:1/")), ConfigurationError)
+
+    assert (error.sent, error.endpoint) == (Sent.NO, "get_thing")
+
+
+@pytest.fixture
+def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Let names resolve only when the second event is set; the first says that somebody asks."""
+    asked, answer = threading.Event(), threading.Event()
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(*args: object, **kwargs: object) -> object:
+        asked.set()
+        answer.wait(30)
+        return resolve(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked, answer
+    answer.set()
+
+
+async def test_closing_cancels_nobody_who_looks_up_a_name(
+    slow_names: tuple[threading.Event, threading.Event],
+) -> None:
+    """A call whose host name is being looked up when the client is closed was not sent, and is not cancelled."""
+    asked, answer = slow_names
+    async with served(Server()) as port:
+        url = f"http://localhost:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            task = asyncio.create_task(transport.send(request(url)))
+            await asyncio.to_thread(asked.wait, 30)
+
+            await transport.aclose()
+            answer.set()
+            [outcome] = await outcomes([task])
+
+    assert isinstance(outcome, NotSent)
+
+
+async def test_closing_ends_calls_in_flight_as_flawed() -> None:
+    """A request that a connection has when the client is closed gets no whole reply."""
+    silent = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        silent.set()
+        await reader.read(1)
+        writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            task = asyncio.create_task(transport.send(request(url)))
+            await silent.wait()
+            await transport.aclose()
+            reply = await task
+
+    assert reply.flaw is not None
+    assert "connection failed" in reply.flaw
+    assert (reply.status, reply.body, reply.timed_out) == (0, b"", False)
+
+
+async def test_a_call_leaves_nothing_in_the_context_of_its_caller() -> None:
+    """What is sent, with its token, is known to the caller's task only for as long as it is being sent."""
+    before = dict(contextvars.copy_context())
+    async with served(Server()) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            await transport.send(request(url))
+            after = dict(contextvars.copy_context())
+
+    assert after == before
+
+
+# --- bodies ---
+
+
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024])
+@pytest.mark.parametrize("parts", [1, 2, 7])
+async def test_a_body_of_the_largest_size_is_read_whole(size: int, parts: int) -> None:
+    """A body up to the limit arrives as it was sent, in however many parts."""
+    body = bytes(number % 251 for number in range(size))
+
+    reply = await exchange(body, parts, limit=1024)
+
+    assert (reply.body, reply.flaw) == (body, None)
+
+
+@pytest.mark.parametrize("size", [1025, 5000, 300_000])
+@pytest.mark.parametrize("parts", [1, 2, 7])
+async def test_a_body_that_is_too_large_is_a_flaw(size: int, parts: int) -> None:
+    """A body over the limit is not read to its end, and nothing of it is kept."""
+    reply = await exchange(b"x" * size, parts, limit=1024)
+
+    assert reply.flaw == "the reply is larger than 1024 bytes"
+    assert (reply.status, reply.body) == (0, b"")
+
+
+async def exchange(body: bytes, parts: int, limit: int) -> HttpReply:
+    """Have a body sent in so many parts, and return the reply."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+            step = -(-len(body) // parts) or 1
+            for start in range(0, len(body), step):
+                writer.write(body[start : start + step])
+                await writer.drain()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            await reader.read(1)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url, max_reply_bytes=limit)) as transport:
+            reply = await transport.send(request(url))
+    return reply
+
+
+# --- moments ---
+
+
+async def test_a_server_that_speaks_first_gets_no_request(authority: trustme.CA) -> None:
+    """Bytes that are there before anything was sent on a new connection end it: the call was not sent."""
+    context, mine = contexts(authority)
+    # Up to TLS 1.2 the server has the last word of the handshake, and may go on talking in the same packet.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    received: list[bytes] = []
+
+    class Greeting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.write(ANSWER)
+
+        def data_received(self, data: bytes) -> None:
+            received.append(data)
+
+    server = await asyncio.get_running_loop().create_server(Greeting, "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with opened(Settings(base_url=url, ssl_context=mine)) as transport:
+            error = await failure(transport.send(request(url)), NotSent)
+
+    assert error.sent is Sent.NO
+    assert received == []
+
+
+@pytest.mark.parametrize("parts", [[ANSWER], [ANSWER[:-2], ANSWER[-2:]]], ids=["at-once", "body-later"])
+@virtual
+async def test_an_answer_that_comes_with_the_end_of_its_time_counts(parts: list[bytes]) -> None:
+    """A reply that is whole when the time is up, and has not been looked at yet, is the reply."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            for part in parts:
+                await asyncio.sleep(1)
+                writer.write(part)
+            loop.now += 100  # the loop was blocked: the end of the answer and the alarm are seen in the same turn
+        writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            replies = [await transport.send(request(url)) for _ in range(3)]
+
+    assert [(reply.status, reply.body, reply.flaw) for reply in replies] == [(200, b"{}", None)] * 3
+
+
+@virtual
+async def test_each_request_is_cut_off_when_its_own_time_is_up() -> None:
+    """Requests with more and less time, begun in any order, each end at their own end, and none with another."""
+    loop = asyncio.get_running_loop()
+    ends: dict[float, float] = {}
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    async with served(silent) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+
+            async def send(seconds: float) -> HttpReply:
+                reply = await transport.send(request(url, timeout_s=seconds))
+                ends[seconds] = loop.time()
+                return reply
+
+            replies = await asyncio.gather(*(send(seconds) for seconds in (7.5, 3.25, 20.0, 3.0, 12.0)))
+
+    assert {seconds: round(end, 6) for seconds, end in ends.items()} == {s: s for s in (7.5, 3.25, 20.0, 3.0, 12.0)}
+    assert {(reply.flaw, reply.timed_out) for reply in replies} == {("no whole reply came in time", True)}
+
+
+@pytest.mark.parametrize("seconds", [(20.0, 6.5), (6.5, 20.0)], ids=["connecting", "the-attempt"])
+@virtual
+async def test_a_peer_that_does_not_answer_the_connection_is_not_waited_for(seconds: tuple[float, float]) -> None:
+    """A connection that is not made in the time for connecting, or for the attempt, was not used: nothing was sent."""
+    attempt_s, connect_s = seconds
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/"
+        async with opened(Settings(base_url=url, connect_timeout_s=connect_s)) as transport:
+            error = await failure(transport.send(request(url, timeout_s=attempt_s)), NotSent)
+
+    assert round(loop.time(), 6) == 6.5
+    assert "in time" in str(error)
+
+
+async def test_stale_bytes_are_seen_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no `poll`, as on Windows, `select` finds the bytes that nobody asked for, and no others."""
+    monkeypatch.delattr("select.poll")
+    server = Server()
+    async with served(server) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            bodies = [(await transport.send(request(url))).body for _ in range(3)]
+            server.push(ANSWER)
+            bodies.append((await transport.send(request(url))).body)
+
+    assert bodies == [b"1", b"2", b"3", b"4"]
+    assert server.connections == 2
