@@ -44,6 +44,7 @@ class HttpReply:
     """What came back.  `flaw` says what is wrong with a reply that did not arrive whole; it has no status then.
 
     `headers` are looked up without regard to case; `timed_out` marks the flaw that a longer wait might have mended.
+    `early` says that its first byte came before the last byte of the request was handed over.
     """
 
     status: int = 0
@@ -51,6 +52,7 @@ class HttpReply:
     body: bytes = field(default=b"", repr=False)
     flaw: str | None = None
     timed_out: bool = False
+    early: bool = False
 
 
 @frozen
