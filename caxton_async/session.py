@@ -261,7 +261,7 @@ class Session:
     ) -> Envelope[Any] | CaxtonError:
         """Send once and return the envelope, or the error, whose traceback is cut, since its frames hold bodies."""
         call.attempt += 1
-        draft.handed = False
+        draft.dispatched = False
         if self._watched:
             self._emit("attempt", call, Sent.NO)
         try:
@@ -272,7 +272,7 @@ class Session:
         except CaxtonError as error:
             outcome = error.with_traceback(None)
         except asyncio.CancelledError:
-            if draft.handed and not call.endpoint.repeatable:
+            if draft.dispatched and not call.endpoint.repeatable:
                 self._emit("outcome_unknown", call, Sent.UNKNOWN)
             raise
         else:

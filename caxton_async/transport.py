@@ -75,7 +75,7 @@ class _Connector(aiohttp.TCPConnector):
     ) -> "Connection":
         """Return a connection for `req`: called in the task of the request, at each try of aiohttp's."""
         request, ends_at = _in_hand.get()
-        if request.handed:
+        if request.dispatched:
             raise _SentTwice
         while True:
             connection = await super().connect(req, traces, timeout)
@@ -91,7 +91,7 @@ class _Connector(aiohttp.TCPConnector):
             connection.close()
             if probe is None:
                 raise aiohttp.ClientConnectionError("the server spoke before it was asked")
-        request.handed = True
+        request.dispatched = True
         self.in_flight[request] = ends_at, connection
         if ends_at < self._rings_at:
             self._set_alarm(ends_at)
@@ -200,7 +200,7 @@ class Transport:
             _in_hand.reset(token)
             was_cut_off = self._connector.in_flight.pop(request, None) is None
         # Raised and returned here, since the errors above hold headers and bodies.
-        if request.handed:
+        if request.dispatched:
             flaw = flaw or ("no whole reply came in time" if was_cut_off else f"the connection failed ({failure})")
             return HttpReply(flaw=flaw, timed_out=was_cut_off)
         kind, why = NotSent, f"no connection could be made {'in time' if timed_out else f'({failure})'}"

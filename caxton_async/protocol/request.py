@@ -48,7 +48,7 @@ _CONTENT_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 class HttpRequest:
     """One attempt to send one call.
 
-    `secret_headers` are revealed by the transport alone; `handed` becomes true when a connection is about to take the
+    `secret_headers` are revealed by the transport alone; `dispatched` becomes true when a connection is about to take the
     request: from then on nobody can say that it was not sent.
     """
 
@@ -60,7 +60,7 @@ class HttpRequest:
     secret_headers: dict[str, Secret]
     body: bytes | None = field(default=None, repr=False)
     timeout_s: float = math.inf
-    handed: bool = False
+    dispatched: bool = False
 
 
 @frozen

@@ -174,7 +174,7 @@ class World:
         await self._pass_time()
         if fate == "cannot connect":
             raise NotSent("the connection was refused")
-        request.handed = True
+        request.dispatched = True
         if fate in TURNED_AWAY:
             return await self._answer(*TURNED_AWAY[fate])
         self.read[row] += 1
