@@ -49,7 +49,8 @@ def types(session: nox.Session) -> None:
     """Check types, with two checkers."""
     install(session, "types", package=".[all]")
     session.run("mypy")
-    session.run("basedpyright")
+    # Left to itself, it takes a `.venv` in the project for the environment, whoever runs it.
+    session.run("basedpyright", "--pythonpath", f"{session.bin}/python")
 
 
 @nox.session
@@ -99,7 +100,7 @@ def bench(session: nox.Session) -> None:
 def mutate(session: nox.Session) -> None:
     """Switch each safety setting off in turn, in a copy, and see a test notice; words choose settings by name."""
     install(session, "test", package=".[all]")
-    session.run("python", "-m", "tests.mutations.__main__", *session.posargs)
+    session.run("python", "-m", "tests.mutations", *session.posargs)
 
 
 @nox.session

@@ -1,60 +1,98 @@
-"""Each safety setting switched off in turn, and the tests that have to notice.
+"""The safety settings that `nox -s mutate` switches off, each by replacing a symbol while the tests run.
 
-What belongs here: what an entry of the tables means.  What does not: the tables (`client_mutations`, `batch_mutations`)
-and carrying them out (`mutate`).  The product has no switch for any of this: the change is made to a copy.
+Every module of this package is the table of one room of `caxton_async`: a tuple named `MUTATIONS`.
 """
 
-from typing import Final
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import reduce, wraps
+from pathlib import Path
+from typing import Any, Final
 
 from attrs import frozen
 
-from tests.mutations import batch as batch_mutations
-from tests.mutations import client as client_mutations
+TESTS: Final = Path(__file__).parents[1]
+VARIABLE: Final = "SWITCHED_OFF"  # not CAXTON_...: those are settings, and an unknown one is warned of
 
-# The short names of files in the tables; `fault` is followed by a case of the fault matrix, all others by a test.
-_FILES: Final = {
-    "cli": "tests/unit/cli/test_cli.py",
-    "events": "tests/end_to_end/test_events.py",
-    "fault": "tests/faults/test_faults.py",
-    "journal": "tests/unit/batch/test_journal.py",
-    "page": "tests/unit/batch/test_page.py",
-    "promises": "tests/faults/test_promises.py",
-    "report": "tests/unit/batch/test_report.py",
-    "rules": "tests/end_to_end/test_rules.py",
-    "runner": "tests/unit/batch/test_runner.py",
-    "secret": "tests/unit/test_secret.py",
-    "store": "tests/unit/auth/test_sqlite.py",
-    "tokens": "tests/unit/auth/test_holder.py",
-    "transport": "tests/unit/test_transport.py",
-}
+
+@frozen
+class Around:
+    """A replacement that is made from what it replaces."""
+
+    make: Callable[[Any], object]
+
+
+def forcing(**forced: object) -> Around:
+    """Replace a function by itself, called with these keyword arguments whatever the caller gave."""
+
+    def make(original: Callable[..., object]) -> Callable[..., object]:
+        @wraps(original)
+        def call(*args: object, **given: object) -> object:
+            return original(*args, **{**given, **forced})
+
+        return call
+
+    return Around(make)
+
+
+def returning(value: object) -> Callable[..., object]:
+    """Replace a function by one that returns `value`."""
+    return lambda *_args, **_given: value
 
 
 @frozen
 class Mutation:
-    """What is switched off, by which change (`old`, which stands in `file` once, to `new`), and who has to notice.
+    """A safety setting, the symbol that keeps it, what switches it off, and the tests of which one has to fail.
 
-    `noticed_by` names tests as the tables do, `tests` as pytest takes them.
+    `symbol` is `module:attribute`, where the attribute may be dotted (`caxton_async.secret:Secret.__repr__`).
+    `noticed_by` names files by the end of their path, alone (`test_secret.py`) or with a test (`test_a.py::test_b`).
     """
 
-    file: str
     setting: str
-    old: str
-    new: str
+    symbol: str
+    replacement: object
     noticed_by: tuple[str, ...]
 
     @property
-    def tests(self) -> tuple[str, ...]:
-        """The tests by their ids."""
-        return tuple(_id_of(*test.split(" ", 1)) for test in self.noticed_by)
+    def module(self) -> str:
+        """The module that has to be imported for the symbol to exist."""
+        return self.symbol.partition(":")[0]
+
+    def find(self) -> tuple[object, str, object]:
+        """Return who owns the symbol, its name there, and its value, with nothing bound. **Raises** AttributeError."""
+        *path, name = self.symbol.partition(":")[2].split(".")
+        owner = reduce(getattr, path, importlib.import_module(self.module))
+        return owner, name, inspect.getattr_static(owner, name)
+
+    def switch_off(self) -> None:
+        """Put the replacement into its place."""
+        owner, name, original = self.find()
+        new = self.replacement.make(original) if isinstance(self.replacement, Around) else self.replacement
+        setattr(owner, name, new)
+
+    def tests(self) -> list[str]:
+        """Return what `noticed_by` names, as pytest takes it. **Raises** ValueError unless each is one file."""
+        return [_node(name) for name in self.noticed_by]
 
 
-def _id_of(file: str, name: str) -> str:
-    return f"{_FILES[file]}::" + (f"test_fault_has_its_outcome[{name}]" if file == "fault" else name)
+def _node(name: str) -> str:
+    file, colons, test = name.partition("::")
+    found = [str(path.relative_to(TESTS.parent)) for path in TESTS.rglob(file)]
+    if len(found) != 1:
+        raise ValueError(f"{name} names {len(found)} files, not one: {', '.join(found) or 'none'}")
+    return found[0] + colons + test
 
 
-MUTATIONS: Final = tuple(
-    Mutation(file, *entry[:3], entry[3:])
-    for table in (client_mutations.TABLE, batch_mutations.TABLE)
-    for file, entries in table.items()
-    for entry in entries
-)
+def load() -> Mapping[str, Mutation]:
+    """Return every mutation of every room, by its setting. **Raises** ValueError when two have one name."""
+    found: dict[str, Mutation] = {}
+    for room in pkgutil.iter_modules(__path__):
+        if room.ispkg or room.name.startswith(("_", "test_")):
+            continue
+        for mutation in importlib.import_module(f"{__name__}.{room.name}").MUTATIONS:
+            if mutation.setting in found:
+                raise ValueError(f"two mutations are named {mutation.setting!r}")
+            found[mutation.setting] = mutation
+    return found

@@ -1,0 +1,13 @@
+"""What bounds the calls in flight."""
+
+from tests.mutations import Mutation, returning
+
+MUTATIONS = (
+    Mutation(
+        "calls in flight never exceed the limit",
+        "caxton_async.limiter:Limiter.enter_at_once",
+        returning(True),
+        ("test_limiter.py",),
+    ),
+    Mutation("starts are paced", "caxton_async.limiter:Limiter._is_early", returning(False), ("test_limiter.py",)),
+)
