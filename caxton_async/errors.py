@@ -3,6 +3,9 @@
     CaxtonError                 sent, safe_to_retry, endpoint, correlation_id
     ├── ConfigurationError      settings, credentials or use of the client are wrong
     ├── InvalidRequest          an argument cannot be sent
+    │   ├── ReferenceConflict   the reference of a single payment stands for another request already
+    │   ├── DuplicateReference  two rows of a batch have the same reference
+    │   └── DuplicatesSuspected rows ask for what was asked for before
     ├── AuthenticationFailed    no token could be had
     │   └── LoginRefused        the API refused the user name and password
     ├── NotSent                 the network failed before the request left
@@ -14,7 +17,13 @@
     │   └── ServerFailed        5xx, for calls that may be repeated
     ├── UnreadableReply         a repeatable call got no whole, trustworthy answer
     ├── OutcomeUnknown          a call that must not be repeated may or may not have been carried out
-    └── DeadlineExceeded        the deadline of the call passed
+    ├── DeadlineExceeded        the deadline of the call passed
+    ├── InProgress              another process is sending this payment
+    ├── AlreadyResolved         a person decided that this payment was made
+    └── JournalError            a journal cannot do what is asked of it, so nothing more is sent
+        ├── JournalRefused      missing, damaged, copied, or of another batch
+        ├── JournalFailed       a write failed
+        └── TransitionRefused   a row cannot go from its state to that
 
 What belongs here: the classes and their data.  What does not: deciding which of them a reply means (`wire`),
 and whether to try again (`retry`).  Every class can be built from its message alone and carries the rest as
@@ -22,6 +31,7 @@ attributes, so that each error survives pickling between processes.
 """
 
 import enum
+from collections.abc import Sequence
 from typing import Final
 
 
@@ -192,3 +202,62 @@ class DeadlineExceeded(CaxtonError):
     """The deadline of the call passed before it was sent, or with a repeatable call in flight."""
 
     safe_to_retry = True
+
+
+class ReferenceConflict(InvalidRequest):
+    """The reference (the idempotency key) stands for another request already; nothing was sent."""
+
+
+class DuplicateReference(InvalidRequest):
+    """Two rows of a batch have the same reference; nothing was sent."""
+
+
+class DuplicatesSuspected(InvalidRequest):
+    """Rows ask for what was asked for before, and were not allowed to; nothing was sent.
+
+    `duplicates` are the first hundred of them, `count` is how many there are.
+    """
+
+    def __init__(self, message: str, *, duplicates: Sequence[object] = (), count: int = 0) -> None:
+        super().__init__(message)
+        self.duplicates: Final = tuple(duplicates)
+        self.count: Final = count
+
+
+class InProgress(CaxtonError):
+    """Another process is sending this payment, and no outcome came within the deadline."""
+
+    sent = Sent.UNKNOWN
+
+
+class AlreadyResolved(CaxtonError):
+    """A person, or a statement, decided that this payment was made, so it is not made again.
+
+    `who`, `note` and `at` (seconds since the epoch) are of the decision.
+    """
+
+    sent = Sent.YES
+
+    def __init__(
+        self, message: str, *, who: str | None = None, note: str | None = None, at: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.who: Final = who
+        self.note: Final = note
+        self.at: Final = at
+
+
+class JournalError(CaxtonError):
+    """Base of the errors of a journal; whatever it is, nothing more is sent."""
+
+
+class JournalRefused(JournalError):
+    """The journal cannot be used as it is: missing, damaged, copied, in use, or of another batch."""
+
+
+class JournalFailed(JournalError):
+    """A write to the journal failed, so nothing that follows can be trusted: the run stops."""
+
+
+class TransitionRefused(JournalError):
+    """A row was to go from one state to another that does not follow from it."""

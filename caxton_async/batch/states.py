@@ -11,27 +11,23 @@ from typing import Final
 
 from attrs import frozen
 
-from caxton_async.errors import CaxtonError, InvalidRequest, Sent
+from caxton_async.errors import DuplicateReference, JournalError, JournalFailed, JournalRefused, Sent, TransitionRefused
 
-
-class JournalError(CaxtonError):
-    """Base of the errors of a journal; whatever it is, nothing more is sent."""
-
-
-class JournalRefused(JournalError):
-    """The journal cannot be used as it is: missing, damaged, in use, or of another batch."""
-
-
-class JournalFailed(JournalError):
-    """A write to the journal failed, so nothing that follows can be trusted: the run stops."""
-
-
-class TransitionRefused(JournalError):
-    """A row was to go from one state to another that does not follow from it."""
-
-
-class DuplicateReference(InvalidRequest):
-    """Two rows of a batch have the same reference."""
+__all__ = [
+    "SENDABLE",
+    "STATES",
+    "DuplicateReference",
+    "JournalError",
+    "JournalFailed",
+    "JournalRefused",
+    "JournalRow",
+    "PlannedRow",
+    "RowState",
+    "RowStatus",
+    "StateRule",
+    "TransitionRefused",
+    "check_transition",
+]
 
 
 class RowState(Enum):

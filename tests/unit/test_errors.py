@@ -10,21 +10,30 @@ import pytest
 
 from caxton_async import errors
 from caxton_async.errors import (
+    AlreadyResolved,
     ApiError,
     AuthenticationFailed,
     CaxtonError,
     CertificateRejected,
     ConfigurationError,
     DeadlineExceeded,
+    DuplicateReference,
+    DuplicatesSuspected,
+    InProgress,
     InvalidRequest,
+    JournalError,
+    JournalFailed,
+    JournalRefused,
     LoginRefused,
     NotAuthorised,
     NotFound,
     NotSent,
     OutcomeUnknown,
     RateLimited,
+    ReferenceConflict,
     Sent,
     ServerFailed,
+    TransitionRefused,
     UnreadableReply,
 )
 
@@ -45,6 +54,15 @@ PROMISES = {
     UnreadableReply: (Sent.UNKNOWN, True),
     OutcomeUnknown: (Sent.UNKNOWN, False),
     DeadlineExceeded: (Sent.NO, True),
+    ReferenceConflict: (Sent.NO, False),
+    DuplicateReference: (Sent.NO, False),
+    DuplicatesSuspected: (Sent.NO, False),
+    InProgress: (Sent.UNKNOWN, False),
+    AlreadyResolved: (Sent.YES, False),
+    JournalError: (Sent.NO, False),
+    JournalRefused: (Sent.NO, False),
+    JournalFailed: (Sent.NO, False),
+    TransitionRefused: (Sent.NO, False),
 }
 VALUES = {
     "endpoint": "move_funds",
@@ -56,6 +74,11 @@ VALUES = {
     "description": "No can do",
     "path": "$.Content.Model",
     "retry_after_s": 1.5,
+    "duplicates": ("row-1",),
+    "count": 1,
+    "who": "ann",
+    "note": "on the statement",
+    "at": 1.5,
 }
 each_error = pytest.mark.parametrize("kind", PROMISES, ids=lambda kind: kind.__name__)
 
