@@ -1,6 +1,6 @@
 """The Caxton API on loopback, for tests, development and the demo: stateful, deterministic, faulty on demand.
 
-It is an independent witness of the client: apart from this front, which hands out settings and credentials that
+It is an independent oracle of the client: apart from this front, which hands out settings and credentials that
 reach it, it shares no code with the client and spells the wire format by hand.
 """
 
@@ -14,10 +14,12 @@ from typing import Self
 import attrs
 
 from caxton_async.config import Credentials, Settings
-from caxton_async.emulator.accounts import Account, Accounts, User
+from caxton_async.emulator.accounts import Account, Accounts, CredentialRules, User
 from caxton_async.emulator.app import ASSUMED_PATHS, App
-from caxton_async.emulator.faults import Armed, Faults, read_faults
-from caxton_async.emulator.kinds import Fault
+from caxton_async.emulator.conditions import ConditionKind, Conditions
+from caxton_async.emulator.fault import Fault, read_faults
+from caxton_async.emulator.faults import Armed, Faults
+from caxton_async.emulator.kinds import EndpointName, FaultKind
 from caxton_async.emulator.ledger import Ledger, Move, Totals
 from caxton_async.emulator.payroll import Payment, Upload
 from caxton_async.emulator.request import Request
@@ -26,8 +28,12 @@ from caxton_async.emulator.server import HOST, Server
 __all__ = [
     "Account",
     "Armed",
+    "ConditionKind",
+    "Conditions",
     "Emulator",
+    "EndpointName",
     "Fault",
+    "FaultKind",
     "Faults",
     "Ledger",
     "Move",
@@ -45,10 +51,12 @@ class Emulator:
     """An emulated Caxton API: `async with Emulator() as emulator:`.
 
     `seed` decides every id and secret; `port` 0 takes a free one; `faults` are in use from the start;
-    `revokes_old` makes a new password or token end the old ones; `token_life_s` is what a token call promises;
-    `clock` gives seconds since the epoch; `history` bounds the requests and moves that are kept (None: all).
+    `revokes_old` makes a new password or token end the old ones; `tokens_survive_reset` lets tokens outlive a reset of
+    the credentials; `generate_needs_reset` refuses a second password until then; `token_life_s` is what a token call
+    promises; `clock` gives seconds since the epoch; `history` bounds the requests and moves that are kept (None: all).
 
-    `ledger` is the state of the bank, `faults` what goes wrong, `credentials` those of the main account.
+    `ledger` is the state of the bank, `faults` what goes wrong with single requests, `conditions` what holds for whole
+    accounts, `credentials` those of the main account.
 
     **Raises** OSError on entry when the port is in use.
     """
@@ -57,22 +65,28 @@ class Emulator:
     port: int = 0
     _initial: Iterable[Fault] = attrs.field(default=(), alias="faults")
     revokes_old: bool = False
+    tokens_survive_reset: bool = False
+    generate_needs_reset: bool = True
     token_life_s: int = 2_591_999  # the guide's example
     clock: Callable[[], float] = time.time
     history: int | None = None
     faults: Faults = attrs.field(init=False, factory=Faults)
+    conditions: Conditions = attrs.field(init=False, factory=Conditions)
     ledger: Ledger = attrs.field(init=False)
     credentials: Credentials = attrs.field(init=False)
     _server: Server = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        accounts = Accounts(self.seed, self.clock, token_life_s=self.token_life_s, revokes_old=self.revokes_old)
+        rules = CredentialRules(
+            self.token_life_s, self.revokes_old, self.tokens_survive_reset, self.generate_needs_reset
+        )
+        accounts = Accounts(self.seed, self.clock, rules)
         main = accounts.main
         self.ledger = Ledger(accounts, self.history)
         self.credentials = Credentials(username=main.username, client_name=main.name, password=accounts.main_password)
         for fault in self._initial:
             self.faults.add(fault)
-        self._server = Server(App(self.ledger), self.faults, self.port, self.history)
+        self._server = Server(App(self.ledger, self.conditions), self.faults, self.port, self.history)
 
     async def __aenter__(self) -> Self:
         await self._server.start()
@@ -92,6 +106,17 @@ class Emulator:
     def settings(self) -> Settings:
         """Settings that reach the emulator, and that confirm every path that the documentation leaves open."""
         return Settings(base_url=self.base_url, paths=ASSUMED_PATHS)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The `CAXTON_...` variables that reach the emulator as its main account, the password among them."""
+        return {
+            "CAXTON_BASE_URL": self.base_url,
+            "CAXTON_USERNAME": self.credentials.username,
+            "CAXTON_CLIENT_NAME": self.credentials.client_name,
+            "CAXTON_PASSWORD": self.ledger.accounts.main_password,
+            **{f"CAXTON_PATH_{name.upper()}": path for name, path in ASSUMED_PATHS.items()},
+        }
 
     @property
     def requests(self) -> list[Request]:

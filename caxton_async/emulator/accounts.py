@@ -68,14 +68,28 @@ class Token:
     ends_at: float
 
 
-class Accounts:
-    """All accounts, and the rules by which passwords and tokens come and go."""
+@attrs.frozen
+class CredentialRules:
+    """How passwords and tokens come and go, where the guide leaves it open.
 
-    def __init__(self, seed: int, clock: Callable[[], float], *, token_life_s: int, revokes_old: bool) -> None:
+    `token_life_s` is what a token call promises; `revokes_old` makes a new password or token end the old ones;
+    `tokens_survive_reset` lets tokens outlive a reset of the credentials, which then ends the passwords alone;
+    `generate_needs_reset` refuses a second password until the credentials were reset.
+    """
+
+    token_life_s: int
+    revokes_old: bool
+    tokens_survive_reset: bool
+    generate_needs_reset: bool
+
+
+class Accounts:
+    """All accounts, their passwords and their tokens."""
+
+    def __init__(self, seed: int, clock: Callable[[], float], rules: CredentialRules) -> None:
         self._random = Random(seed)  # noqa: S311 - the ids must repeat with the seed
         self._clock = clock
-        self.token_life_s = token_life_s
-        self._revokes_old = revokes_old
+        self.rules = rules
         self._next_applicant = 12_345
         self.by_username: dict[str, Account] = {}
         self.by_identity: dict[str, Account] = {}
@@ -117,9 +131,9 @@ class Accounts:
         account = self.by_username.get(username)
         if account is None or account.name != name:
             raise Refused("UnknownClient", "No client has this Username and Clientname.")
-        if account.has_generated:
+        if account.has_generated and self.rules.generate_needs_reset:
             raise Refused("PasswordAlreadyGenerated", "Reset the credentials before a new password is generated.")
-        if self._revokes_old:
+        if self.rules.revokes_old:
             self._revoke(account)
         now = self._clock()
         password = Password(self._secret(), self._secret(), now, now + PASSWORD_LIFE_S)
@@ -133,9 +147,9 @@ class Accounts:
         now = self._clock()
         if account is None or account.passwords.get(password, now) <= now:
             return None
-        if self._revokes_old:
+        if self.rules.revokes_old:
             self._drop_tokens(account)
-        token = Token(self._secret(), account, password, now, now + self.token_life_s)
+        token = Token(self._secret(), account, password, now, now + self.rules.token_life_s)
         self.tokens[token.value] = token
         self.logins += 1
         return token
@@ -164,8 +178,10 @@ class Accounts:
         return user
 
     def reset(self, account: Account) -> None:
-        """Make the account's passwords, and the tokens made from them, stop working."""
-        self._revoke(account)
+        """Make the account's passwords, and by the usual reading the tokens made from them, stop working."""
+        account.passwords.clear()
+        if not self.rules.tokens_survive_reset:
+            self._drop_tokens(account)
         account.has_generated = False
 
     def revoke_tokens(self) -> None:

@@ -39,10 +39,12 @@ from caxton_async.emulator.calls import (
     reset_credentials,
     submit_bulk_payload,
 )
+from caxton_async.emulator.conditions import Conditions
 from caxton_async.emulator.envelope import Answer, LoginRefused, answer, read_json, refusal, unauthorised
 from caxton_async.emulator.ledger import Ledger
 from caxton_async.emulator.refusals import Refused
 from caxton_async.emulator.request import Request
+from caxton_async.emulator.responses import MAINTENANCE
 
 
 @attrs.frozen
@@ -50,7 +52,7 @@ class Route:
     """One call of the API: its public name, where it is found and what it takes.
 
     `sends` and `may_send` give the members of the body and their types; `is_assumed` says that the guide
-    documents the call but not its path.
+    documents the call but not its path; `spends`, that it takes money from a balance.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Route:
     is_assumed: bool = False
     media_type: str = "application/json"
     needs_token: bool = True
+    spends: bool = False
     needs_header: str | None = None
 
 
@@ -122,6 +125,7 @@ ROUTES = (
         "account/balances/third-party/movement",
         move_funds,
         _texts("FromCurrency ToCurrency Amount"),
+        spends=True,
     ),
     Route(
         "create_pot",
@@ -138,6 +142,7 @@ ROUTES = (
         submit_bulk_payload,
         _texts("Payload"),
         is_assumed=True,
+        spends=True,
     ),
     Route(
         "get_card_rate",
@@ -202,8 +207,9 @@ class App:
 
     prefix = "/api/"
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, conditions: Conditions) -> None:
         self.ledger = ledger
+        self._conditions = conditions
         self._routes = [(route, route.path.split("/")) for route in ROUTES]
 
     def find(self, method: str, path: str) -> Match | None:
@@ -231,6 +237,8 @@ class App:
 
     def answer(self, match: Match | None, request: Request) -> Answer:
         """Do what the request asks for, and answer it."""
+        if self._conditions.holds("maintenance_page"):
+            return MAINTENANCE
         if match is None:
             return self._unknown(request)
         try:
@@ -254,11 +262,19 @@ class App:
         token = self._token(request)
         if token is None:
             return None
+        if self._conditions:
+            self._check_conditions(route, request)
         account = accounts.acting(token, request.headers.get("IdentityNumber"))
         user = accounts.find_user(request.headers.get("userapitoken"), account)
         if route.needs_header is not None and not request.headers.get(route.needs_header):
             raise Refused("MissingHeader", f"The call needs the header {route.needs_header}.")
         return Call(self.ledger, token, account, user, match.values, _read_body(route, request))
+
+    def _check_conditions(self, route: Route, request: Request) -> None:
+        if self._conditions.holds("blocked_user", request.acting_for):
+            raise Refused("UserBlocked", "The user or account is blocked.")
+        if route.spends and self._conditions.holds("empty_balance", request.acting_for):
+            raise Refused("InsufficientFunds", "The balance does not hold the amount.")
 
     def _token(self, request: Request) -> Token | None:
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")

@@ -18,8 +18,8 @@ from aiohttp import web
 from caxton_async.emulator.envelope import Answer
 from caxton_async.emulator.faults import Armed, Faults
 from caxton_async.emulator.kinds import CONNECT, FIRST_BYTES
-from caxton_async.emulator.mangle import AFTER, BEFORE, BYTES, render
 from caxton_async.emulator.request import Request
+from caxton_async.emulator.responses import AFTER, BEFORE, BYTES, SUCCESS, render
 
 _DRIP_S = 0.05  # between two bytes of a slow answer, where the fault does not say
 _REQUEST_LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n")
@@ -59,7 +59,7 @@ class Connection(web.RequestHandler):
         armed = self._faults.take(CONNECT)
         if armed is not None:
             self.reset()
-            armed.bitten()
+            armed.mark_applied()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End, and tell whoever waits for it."""
@@ -69,25 +69,33 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a fault takes the request by its first bytes."""
-        if not self._is_deaf and not self._bite_first_bytes(data):
+        if not self._is_deaf and not self._apply_at_first_bytes(data):
             super().data_received(data)
 
-    def _bite_first_bytes(self, data: bytes) -> bool:
+    def _apply_at_first_bytes(self, data: bytes) -> bool:
         line = _REQUEST_LINE.match(data) if self._faults else None
         if line is None:
             return False
         armed = self._faults.take(FIRST_BYTES, self._name_of(line[1].decode(), line[2].decode("latin-1")))
         if armed is None:
             return False
-        if armed.fault.raw is None:
+        if armed.fault.kind == "reset_before_read":
             self.reset()
         else:
-            # Half-closed: a full close with bytes unread would be a reset, which might overtake the answer.
-            self._is_deaf = True
-            self.push(armed.fault.raw)
-            self._socket.write_eof()
-        armed.bitten()
+            self._answer_early(armed)
+        armed.mark_applied()
         return True
+
+    def _answer_early(self, armed: Armed) -> None:
+        self._is_deaf = True
+        self.push(armed.fault.raw or render(SUCCESS))
+        if armed.fault.held:
+            # What the client still sends fills the buffers, so that it cannot have handed over its last byte.
+            self._socket.pause_reading()
+            armed.when_released(self._socket.resume_reading)
+        else:
+            # Half-closed: a full close with bytes unread would be a reset, which might overtake the answer.
+            self._socket.write_eof()
 
     def push(self, data: bytes) -> None:
         """Write bytes as they are."""
@@ -130,7 +138,7 @@ async def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> w
     return response
 
 
-async def bite(armed: Armed, right: Answer | None, request: Request, incoming: web.BaseRequest) -> web.StreamResponse:
+async def apply(armed: Armed, right: Answer | None, request: Request, incoming: web.BaseRequest) -> web.StreamResponse:
     """Carry out a fault on a request that was read; `right` is the right answer where the work was done."""
     connection, fault = cast("Connection", incoming.protocol), armed.fault
     if fault.kind not in ("slow_head", "slow_body", "stale_bytes"):

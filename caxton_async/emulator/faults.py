@@ -1,17 +1,16 @@
 """The faults in use: which request each of them takes, and what is held until it is released.
 
-How a fault is carried out belongs to `mangle` (answers) and `connection`.
+How a fault is applied belongs to `responses` and `connection`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
-from typing import Any
 
-from caxton_async.emulator.kinds import KINDS, LISTEN, PARAMETERS, UNTIL_RELEASED, Fault
+from caxton_async.emulator.fault import Fault, read_faults
+from caxton_async.emulator.kinds import KINDS, LISTEN, UNTIL_RELEASED
 
 
 class Armed:
@@ -22,16 +21,18 @@ class Armed:
         self.kind = KINDS[fault.kind]
         self.offered = 0
         self.hits = 0
-        self.bites = 0
-        self.on_release: Callable[[], None] | None = None
+        self.applied_count = 0
+        self._on_release: list[Callable[[], None]] = []
         self._is_open = bool(fault.seconds) or not (fault.held or fault.kind in UNTIL_RELEASED)
         self._waiting: set[asyncio.Future[None]] = set()
         self._changed = asyncio.Event()
 
-    def take(self, endpoint: str | None) -> bool:
+    def take(self, endpoint: str | None, acting_for: Container[str | None] = ()) -> bool:
         """Count a request that is offered, and say whether the fault takes it."""
         fault = self.fault
-        if fault.endpoint not in (None, endpoint):
+        if (fault.endpoint or self.kind.only) not in (None, endpoint):
+            return False
+        if fault.acting_for is not None and fault.acting_for not in acting_for:
             return False
         self.offered += 1
         late = self.offered - fault.after
@@ -41,9 +42,9 @@ class Armed:
         self._pulse()
         return True
 
-    def bitten(self) -> None:
-        """Count a request that the fault has done with."""
-        self.bites += 1
+    def mark_applied(self) -> None:
+        """Count a request on which the fault has been applied."""
+        self.applied_count += 1
         self._pulse()
 
     async def hit(self, times: int = 1) -> None:
@@ -51,9 +52,9 @@ class Armed:
         while self.hits < times:
             await self._changed.wait()
 
-    async def bite(self, times: int = 1) -> None:
-        """Wait until the fault has done with so many requests: what it sends was handed to the socket."""
-        while self.bites < times:
+    async def applied(self, times: int = 1) -> None:
+        """Wait until the fault has been applied so many times: what it sends was handed to the socket."""
+        while self.applied_count < times:
             await self._changed.wait()
 
     def release(self) -> None:
@@ -61,8 +62,12 @@ class Armed:
         self._is_open = True
         for waiter in self._waiting:
             _finish(waiter)
-        if self.on_release is not None:
-            self.on_release()
+        for let_go in self._on_release:
+            let_go()
+
+    def when_released(self, let_go: Callable[[], None]) -> None:
+        """Have something called at each release."""
+        self._on_release.append(let_go)
 
     async def wait(self, lost: asyncio.Future[None]) -> None:
         """Wait as the fault says, at most until the connection is lost."""
@@ -117,15 +122,25 @@ class Faults:
     def __bool__(self) -> bool:
         return bool(self._armed)
 
+    def __iter__(self) -> Iterator[Armed]:
+        return iter(tuple(self._armed))
+
     def clear(self) -> None:
         """Forget all faults, and let go of all that they hold."""
         armed, self._armed = self._armed, []
         for each in armed:
             each.release()
 
-    def take(self, stage: str, endpoint: str | None = None) -> Armed | None:
+    def remove(self, armed: Armed) -> None:
+        """Forget one fault, and let go of all that it holds; nothing happens if it is not in use."""
+        if armed in self._armed:
+            self._armed.remove(armed)
+            armed.release()
+
+    def take(self, stage: str, endpoint: str | None = None, acting_for: Container[str | None] = ()) -> Armed | None:
         """Return the fault that takes this request (or connection), None if it is served as it should be."""
-        return next((each for each in self._armed if each.kind.stage == stage and each.take(endpoint)), None)
+        at_stage = (each for each in self._armed if each.kind.stage == stage)
+        return next((each for each in at_stage if each.take(endpoint, acting_for)), None)
 
     def start(self, refuse: Callable[[Armed], None]) -> None:
         """Let the server carry out what refuses connections, also what was added before it ran."""
@@ -133,36 +148,3 @@ class Faults:
         for armed in self._armed:
             if armed.kind.stage == LISTEN and armed.hits:
                 refuse(armed)
-
-
-def read_faults(path: str | Path) -> tuple[Fault, ...]:
-    """Read a JSON file: a list of objects, whose members are the parameters of `Fault`.
-
-    **Raises** ValueError, naming the entry and the field, when the file is wrong.
-    """
-    try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError:
-        raise ValueError(f"{path}: not a JSON file") from None
-    if not isinstance(entries, list):
-        raise ValueError(f"{path}: not a list of faults")  # noqa: TRY004 - the file's mistake, not the caller's
-    faults = []
-    for number, entry in enumerate(entries, 1):
-        try:
-            faults.append(_read_fault(entry))
-        except ValueError as error:
-            raise ValueError(f"{path}: entry {number}: {error}") from None
-    return tuple(faults)
-
-
-def _read_fault(entry: object) -> Fault:
-    if not isinstance(entry, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - the file's mistake, not the caller's
-    for name in entry:
-        if name not in PARAMETERS:
-            raise ValueError(f"{name} is not a parameter of a fault; these are: {', '.join(PARAMETERS)}")
-    if "kind" not in entry:
-        raise ValueError("kind is missing")
-    raw = entry.get("raw")
-    values: dict[str, Any] = entry | {"raw": raw.encode()} if isinstance(raw, str) else entry
-    return Fault(**values)

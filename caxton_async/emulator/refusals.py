@@ -19,16 +19,17 @@ REFUSALS = {
     "UnknownIdentityNumber": (403, 4031),
     "UnknownUserApiToken": (403, 4032),
     "NotAuthorised": (403, 4033),
+    "UserBlocked": (403, 4034),
     "UnknownPot": (404, 4040),
     "UnknownUpload": (404, 4041),
     "UnknownTransfer": (404, 4042),
     "UnknownWallet": (404, 4043),
     "UnknownCountry": (404, 4044),
-    "InsufficientFunds": (409, 4090),
-    "PotExists": (409, 4091),
-    "UploadAlreadySubmitted": (409, 4092),
-    "TransferAlreadyDecided": (409, 4093),
-    "PasswordAlreadyGenerated": (409, 4094),
+    "InsufficientFunds": (400, 4090),
+    "PotExists": (400, 4091),
+    "UploadAlreadySubmitted": (400, 4092),
+    "TransferAlreadyDecided": (400, 4093),
+    "PasswordAlreadyGenerated": (400, 4094),
 }
 
 

@@ -20,3 +20,8 @@ class Request:
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     status: int | None = None
+
+    @property
+    def acting_for(self) -> tuple[str | None, str | None]:
+        """The sub-account and the user for whom the call is made: `IdentityNumber` and `userapitoken`."""
+        return self.headers.get("IdentityNumber"), self.headers.get("userapitoken")

@@ -11,7 +11,7 @@ from typing import cast
 from aiohttp import web
 
 from caxton_async.emulator.app import App
-from caxton_async.emulator.connection import Connection, bite, send
+from caxton_async.emulator.connection import Connection, apply, send
 from caxton_async.emulator.faults import Armed, Faults
 from caxton_async.emulator.kinds import LISTEN, READ
 from caxton_async.emulator.request import Request
@@ -79,14 +79,14 @@ class Server:
         name = match.name if match else None
         request = Request(name, incoming.method, incoming.raw_path, incoming.headers, body)
         self._record(request)
-        armed = self.faults.take(READ, name)
+        armed = self.faults.take(READ, name, request.acting_for) if self.faults else None
         if armed is None:
             return await send(incoming, request, self._app.answer(match, request))
         try:
             answers = [self._app.answer(match, request) for _ in range(armed.kind.work)]
-            return await bite(armed, answers[0] if answers else None, request, incoming)
+            return await apply(armed, answers[0] if answers else None, request, incoming)
         finally:
-            armed.bitten()
+            armed.mark_applied()
 
     def _record(self, request: Request) -> None:
         self.requests.append(request)
@@ -102,7 +102,7 @@ class Server:
         self._stop_listening()
         for connection in self.connections:
             connection.retire()
-        armed.on_release = self._listen
+        armed.when_released(self._listen)
         if armed.fault.seconds:
             asyncio.get_running_loop().call_later(armed.fault.seconds, armed.release)
 

@@ -244,7 +244,7 @@ async def test_no_more_calls_are_in_flight_than_there_are_connections() -> None:
         slow = emulator.faults.add(Fault("latency", endpoint=WALLET, times=None, seconds=1.0))
         tasks = [asyncio.create_task(wallet(caxton)) for _ in range(100)]
         while not all(task.done() for task in tasks):
-            in_flight.append(slow.hits - slow.bites)
+            in_flight.append(slow.hits - slow.applied_count)
             await asyncio.sleep(0.25)
 
         await asyncio.gather(*tasks)
@@ -276,7 +276,7 @@ async def test_no_place_is_held_while_a_call_waits_to_be_tried_again() -> None:
         await caxton.auth.access_token()
         limited = emulator.faults.add(Fault("rate_limited", endpoint=WALLET, retry_after="5"))
         waiting = asyncio.create_task(wallet(caxton))
-        await limited.bite()
+        await limited.applied()
 
         await rate(caxton)
         middle = now()

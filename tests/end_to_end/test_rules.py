@@ -171,7 +171,7 @@ async def test_nobody_waits_while_an_ageing_token_is_renewed() -> None:
             await login.hit()
             await asyncio.gather(*wallets(caxton, 20))
             login.release()
-            await login.bite()
+            await login.applied()
             new = list(emulator.ledger.accounts.tokens)[-1]
             while f"Bearer {new}" not in bearers(emulator):
                 await caxton.wallets.create("w")
@@ -190,7 +190,7 @@ async def test_nobody_sees_that_an_ageing_token_could_not_be_renewed() -> None:
             refusal = emulator.faults.add(Fault("server_error_before", endpoint="get_access_token", times=None))
 
             results = await outcomes(wallets(caxton, 50))
-            await refusal.bite()
+            await refusal.applied()
 
             assert emulator.logins == 2
             assert [result.name for result in results] == [f"wallet {n}" for n in range(50)]
@@ -336,7 +336,7 @@ async def test_closing_during_a_login_ends_it_and_tells_those_who_wait() -> None
             tasks = wallets(caxton, 10)
             await login.hit()
         errors = await outcomes(tasks)
-        await login.bite()
+        await login.applied()
 
         assert {type(error) for error in errors} == {ConfigurationError}
         assert {(error.sent, error.endpoint) for error in errors} == {(Sent.NO, "create_wallet")}

@@ -169,7 +169,7 @@ async def test_bytes_on_an_idle_connection_never_reach_the_next_call(raw: bytes 
             stale = emulator.faults.add(Fault("stale_bytes", endpoint="create_wallet", held=True, raw=raw))
             first = await caxton.wallets.create(f"early {number}")
             stale.release()
-            await stale.bite()  # handed to the socket; the client's side of the loop has not looked yet
+            await stale.applied()  # handed to the socket; the client's side of the loop has not looked yet
             for _ in range(5 if moment == "read-by-the-loop" else 0):
                 await asyncio.sleep(0)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from caxton_async.config import from_env
 from caxton_async.emulator import Emulator
 from caxton_async.endpoints import CATALOGUE
 from tests.support.caller import MOVE, POT, TEN_POUNDS, Caller, read
@@ -176,7 +177,7 @@ async def test_a_rate_is_exact(caller: Caller):
 WRONG = {
     "unknown currency": ("POST", MOVE, TEN_POUNDS | {"FromCurrency": "XXX"}, 400, "UnknownCurrency"),
     "unknown pot": ("POST", MOVE, TEN_POUNDS | {"ToCurrency": "NOPOT-GBP"}, 404, "UnknownPot"),
-    "too much": ("POST", MOVE, TEN_POUNDS | {"Amount": "1000.01"}, 409, "InsufficientFunds"),
+    "too much": ("POST", MOVE, TEN_POUNDS | {"Amount": "1000.01"}, 400, "InsufficientFunds"),
     "zero": ("POST", MOVE, TEN_POUNDS | {"Amount": "0"}, 400, "InvalidAmount"),
     "negative": ("POST", MOVE, TEN_POUNDS | {"Amount": "-1"}, 400, "InvalidAmount"),
     "fraction of a penny": ("POST", MOVE, TEN_POUNDS | {"Amount": "0.001"}, 400, "InvalidAmount"),
@@ -189,7 +190,7 @@ WRONG = {
     "misspelt member": ("POST", "wallets", {"Name": "a", "name": "a"}, 400, "UnexpectedMember"),
     "list": ("POST", "wallets", ["Name"], 400, "MalformedBody"),
     "boolean": ("POST", "sandbox/payments-out", {"TransferId": True, "TransferStatus": "Approved"}, 400, "WrongType"),
-    "pot again": ("POST", POT, None, 409, "PotExists"),
+    "pot again": ("POST", POT, None, 400, "PotExists"),
     "long prefix": ("POST", "account/balances/balance/GBP/POTBCD", None, 400, "InvalidValue"),
     "prefix of another currency": ("POST", "account/balances/balance/GBP/P-EUR", None, 400, "InvalidValue"),
     "unknown source": ("POST", "payments", {"Description": "a", "ExternalSource": "9"}, 400, "InvalidValue"),
@@ -330,7 +331,7 @@ async def test_a_password_is_generated_once_until_a_reset(caller: Caller, emulat
     old = await caller.log_in(names["Username"], first[1]["Content"]["Model"]["ClientPassword"])
     third = await caller.call("POST", "clients/auth/register", names)
 
-    assert [status for status, _ in (first, second, reset, after, old, third)] == [200, 409, 200, 401, 400, 200]
+    assert [status for status, _ in (first, second, reset, after, old, third)] == [200, 400, 200, 401, 400, 200]
     assert status_of(second[1]) == "PasswordAlreadyGenerated"
     assert set(reset[1]) == {"Content"}
 
@@ -348,6 +349,27 @@ async def test_a_new_token_or_password_ends_the_old_ones_or_not(revokes_old: boo
 
     assert with_old_token[0] == status
     assert with_old_password[0] == (400 if revokes_old else 200)
+
+
+@pytest.mark.parametrize(("survive", "status"), [(True, 200), (False, 401)], ids=["survives", "ends"])
+async def test_a_token_outlives_a_reset_or_not(survive: bool, status: int):
+    """The old password ends either way; with a token that lives on, reset and generate can be asked for again."""
+    async with Emulator(tokens_survive_reset=survive) as emulator, Caller(emulator) as caller:
+        await caller.call("PUT", "clients/auth/reset")
+        with_token, _ = await caller.text("PUT", "clients/auth/reset")
+        with_password, _ = await caller.log_in("emulated", emulator.ledger.accounts.main_password)
+
+    assert (with_token, with_password) == (status, 400)
+
+
+@pytest.mark.parametrize(("needs_reset", "status"), [(True, 400), (False, 200)], ids=["refused", "given"])
+async def test_a_second_password_is_refused_before_a_reset_or_not(needs_reset: bool, status: int):
+    """Both readings of the guide can be had."""
+    names = {"Username": "emulated", "Clientname": "cxtnclient"}
+    async with Emulator(generate_needs_reset=needs_reset) as emulator, Caller(emulator) as caller:
+        answers = [await caller.call("POST", "clients/auth/register", names) for _ in range(2)]
+
+    assert [status for status, _ in answers] == [200, status]
 
 
 async def test_tokens_and_passwords_end_by_the_emulators_clock():
@@ -445,7 +467,7 @@ async def test_an_upload_is_paid_once(caller: Caller, emulator: Emulator):
     again = await caller.call("POST", f"payments/{upload_id}", {"Payload": payload(ten_pounds_to("r-1"))})
 
     assert (status, status_of(answer)) == (200, "IsValid")
-    assert (again[0], status_of(again[1])) == (409, "UploadAlreadySubmitted")
+    assert (again[0], status_of(again[1])) == (400, "UploadAlreadySubmitted")
     assert [emulator.ledger.paid(reference) for reference in ("r-1", "r-2", "r-3")] == [1, 1, 0]
     assert emulator.ledger.accounts.main.balances["GBP"] == Decimal("980.00")
     assert emulator.ledger.check() == ()
@@ -499,7 +521,7 @@ async def test_a_rejected_transfer_gives_its_money_back(caller: Caller, emulator
     first = await caller.call("POST", "sandbox/payments-out", decision)
     second = await caller.call("POST", "sandbox/payments-out", decision)
 
-    assert (first[0], second[0], status_of(second[1])) == (200, 409, "TransferAlreadyDecided")
+    assert (first[0], second[0], status_of(second[1])) == (200, 400, "TransferAlreadyDecided")
     assert (emulator.ledger.paid("r-1"), emulator.ledger.totals().paid) == (0, {})
     assert emulator.ledger.accounts.main.balances["GBP"] == Decimal("1000.00")
     assert emulator.ledger.check() == ()
@@ -585,6 +607,14 @@ async def test_the_settings_confirm_every_assumed_path(emulator: Emulator):
     """What the documentation leaves open is where the settings say."""
     assert set(emulator.settings.paths) == {name for name, endpoint in CATALOGUE.items() if not endpoint.documented}
     assert emulator.settings.base_url == emulator.base_url
+
+
+async def test_its_variables_reach_it(emulator: Emulator):
+    """What the environment of a program needs is there, the password and every path among it."""
+    configuration = from_env(emulator.environ)
+
+    assert configuration.settings == emulator.settings
+    assert configuration.credentials == emulator.credentials
 
 
 async def test_every_call_of_the_catalogue_is_served(caller: Caller, emulator: Emulator):

@@ -69,7 +69,7 @@ def is_whole(received: bytes) -> bool:
     return bool(end) and length is not None and len(body) >= int(length[1])
 
 
-AT_ONCE = [kind for kind, what in KINDS.items() if what.stage == READ and "black_hole" not in kind]
+AT_ONCE = [kind for kind, what in KINDS.items() if what.stage == READ and "black_hole" not in kind and not what.only]
 
 
 @pytest.mark.parametrize("kind", AT_ONCE)
@@ -78,7 +78,7 @@ async def test_the_work_is_done_as_often_as_the_table_says(caller: Caller, emula
     fault = emulator.faults.add(move_fault(kind))
 
     await talk(caller)
-    await fault.bite()
+    await fault.applied()
     moves = emulator.ledger.totals().moves
     status, _ = await caller.move()
 
@@ -135,7 +135,7 @@ async def test_a_slow_answer_stops_with_its_client(caller: Caller, emulator: Emu
     await fault.hit()
 
     moving.cancel()
-    await fault.bite()
+    await fault.applied()
 
     assert emulator.ledger.totals().moves == 1
 
@@ -247,7 +247,7 @@ async def test_a_late_answer_comes_after_its_seconds(caller: Caller, emulator: E
 
     status, _ = await caller.move()
 
-    assert (status, fault.hits, fault.bites) == (200, 1, 1)
+    assert (status, fault.hits, fault.applied_count) == (200, 1, 1)
 
 
 @pytest.mark.parametrize(("kind", "moves"), [("black_hole", 0), ("black_hole_after_work", 1)])
@@ -284,7 +284,7 @@ async def test_a_lost_client_lets_its_fault_go(caller: Caller, emulator: Emulato
     await fault.hit()
 
     moving.cancel()
-    await fault.bite()
+    await fault.applied()
 
     assert emulator.connections == 0
 
@@ -295,7 +295,7 @@ async def test_a_stale_answer_is_pushed_onto_the_idle_connection(caller: Caller,
     status, _ = await caller.move()
 
     fault.release()
-    await fault.bite()
+    await fault.applied()
     stale = await caller.text("GET", "reference/lookup/banks")
 
     assert status == 200
@@ -328,6 +328,26 @@ async def test_early_faults_strike_before_the_request_is_read(caller: Caller, em
     assert served == 200
     assert [ending for _, ending in refused] == ["open", "reset"]
     assert (emulator.count("move_funds"), emulator.ledger.totals().moves) == (2, 2)
+
+
+async def test_an_early_answer_can_leave_the_request_unread(caller: Caller, emulator: Emulator):
+    """A held one says that all went well while most of a large body has not been read; released, it reads on."""
+    fault = emulator.faults.add(Fault("answer_before_read", endpoint="move_funds", held=True))
+    host, _, port = emulator.base_url.removeprefix("http://").partition("/")[0].partition(":")
+    reader, writer = await asyncio.open_connection(host, port)
+    size = 64 * 1024 * 1024
+    writer.write(f"POST /api/{MOVE} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
+    writer.write(b"x" * size)
+    head = await reader.readuntil(b"\r\n\r\n")
+    unsent = writer.transport.get_write_buffer_size()
+    fault.release()
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert unsent > size / 2
+    assert emulator.count("move_funds") == 0
 
 
 async def test_half_a_request_is_none(emulator: Emulator):
@@ -394,6 +414,20 @@ async def test_a_fault_takes_the_requests_that_it_should(caller: Caller, emulato
     assert (first.hits, first.offered, second.hits) == (2, 10, 2)
 
 
+async def test_a_fault_that_is_removed_lets_go(caller: Caller, emulator: Emulator):
+    """What it holds goes on, and the next request is served; the others stay."""
+    held = emulator.faults.add(Fault("latency", endpoint="move_funds", held=True, times=None))
+    other = emulator.faults.add(Fault("html", endpoint="create_wallet"))
+    moving = asyncio.create_task(caller.move())
+    await held.hit()
+
+    emulator.faults.remove(held)
+    emulator.faults.remove(held)
+
+    assert [(await moving)[0], (await caller.move())[0]] == [200, 200]
+    assert list(emulator.faults) == [other]
+
+
 @pytest.mark.parametrize(
     ("entry", "field"),
     [
@@ -413,6 +447,10 @@ async def test_a_fault_takes_the_requests_that_it_should(caller: Caller, emulato
         ({"kind": "reset_on_accept", "endpoint": "move_funds"}, "endpoint"),
         ({"kind": "refuse", "every": 2}, "every"),
         ({"kind": "latency", "second": 1}, "second"),
+        ({"kind": "latency", "variant": "empty"}, "variant"),
+        ({"kind": "unauthorised", "variant": "name"}, "variant"),
+        ({"kind": "login_error", "endpoint": "move_funds"}, "endpoint"),
+        ({"kind": "latency", "acting_for": 1}, "acting_for"),
         ("latency", "object"),
     ],
     ids=str,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 import attrs
 
+from caxton_async.emulator.edits import EDITS
 from caxton_async.emulator.envelope import VALID, Answer, answer, content, failing, read_json, unauthorised
-from caxton_async.emulator.kinds import Fault
+from caxton_async.emulator.fault import Fault
 from caxton_async.emulator.request import Request
 
 _MIB = 1024 * 1024
-_PAGE = (
+_KIB = 1024
+PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>Web Server</title></head><body><h1>Please try again later</h1></body></html>"
 )
+MAINTENANCE = Answer(503, PAGE, {"Content-Type": "text/html; charset=utf-8"})
+SUCCESS = answer(content(VALID))
 
 
 def render(right: Answer, *, chunked: bool = False) -> bytes:
@@ -52,9 +55,9 @@ def _denied(_request: Request, _fault: Fault) -> Answer:
 
 
 def _unavailable(status: int, fault: Fault, retry_after: str | None) -> Answer:
-    plain = answer({"Message": "An error has occurred."}, fault.status or status)
-    extra = {} if retry_after is None else {"Retry-After": retry_after}
-    return attrs.evolve(plain, headers={**plain.headers, **extra})
+    return _with_headers(
+        answer({"Message": "An error has occurred."}, fault.status or status), _retry_after(retry_after)
+    )
 
 
 def _redirected(request: Request, fault: Fault) -> Answer:
@@ -62,16 +65,24 @@ def _redirected(request: Request, fault: Fault) -> Answer:
 
 
 def _html(_request: Request, fault: Fault) -> Answer:
-    return Answer(fault.status or 200, _PAGE, {"Content-Type": "text/html; charset=utf-8"})
+    return Answer(fault.status or 200, PAGE, {"Content-Type": "text/html; charset=utf-8"})
 
 
-def _with_type(right: Answer, media_type: str) -> Answer:
-    return attrs.evolve(right, headers={**right.headers, "Content-Type": media_type})
+def _retry_after(value: str | None) -> dict[str, str]:
+    return {} if value is None else {"Retry-After": value}
+
+
+def _with_headers(right: Answer, headers: Mapping[str, str]) -> Answer:
+    return attrs.evolve(right, headers={**right.headers, **headers})
+
+
+def _with_encoding(right: Answer, fault: Fault) -> Answer:
+    return _with_headers(right, {"Content-Encoding": "identity" if fault.chosen_variant == "identity" else ""})
 
 
 def _bomb(right: Answer, fault: Fault) -> Answer:
-    headers = {**right.headers, "Content-Encoding": "gzip"}
-    return attrs.evolve(right, body=_deflate(right.body, fault.size or 64 * _MIB), headers=headers)
+    packed = attrs.evolve(right, body=_deflate(right.body, fault.size or 64 * _MIB))
+    return _with_headers(packed, {"Content-Encoding": "gzip"})
 
 
 def _deflate(body: bytes, size: int) -> bytes:
@@ -81,41 +92,57 @@ def _deflate(body: bytes, size: int) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-def _fail_item(right: Answer, _fault: Fault) -> Answer:
+def edit(right: Answer, fault: Fault) -> Answer:
+    """Return the right answer with its document edited as the fault says."""
     document = read_json(right.body)
-    nested = _first_nested(document.get("Content", {}).get("Model", {}))
-    if nested is None:
-        return right
-    nested |= failing(4997, "ItemFailed", "The emulator was told to fail this item.")
+    EDITS[fault.kind](document, fault)
     return attrs.evolve(right, body=answer(document).body)
 
 
-def _first_nested(model: dict[str, Any]) -> dict[str, Any] | None:
-    for value in model.values():
-        if isinstance(value, dict):
-            return _first_nested(value) or value
-        if isinstance(value, list) and value:
-            return value[-1] if isinstance(value[-1], dict) else None
-    return None
+def _unauthorised(_request: Request, fault: Fault) -> Answer:
+    plain, challenge = "text/plain; charset=utf-8", {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    html = "text/html; charset=utf-8"
+    forms = {
+        "message": unauthorised(),
+        "empty": Answer(401, b"", {}),
+        "html": Answer(401, PAGE, {"Content-Type": html, **challenge}),
+        "problem_json": Answer(
+            401, b'{"title":"Unauthorized","status":401}', {"Content-Type": "application/problem+json", **challenge}
+        ),
+        "header_only": Answer(401, b"", {"Content-Type": plain, **challenge}),
+        "errors": answer({"errors": [{"code": "401"}]}, 401),
+    }
+    return forms[fault.chosen_variant]
+
+
+def _login_error(_request: Request, fault: Fault) -> Answer:
+    said = {"error": fault.chosen_variant, "error_description": "The emulator was told to refuse this login."}
+    return _with_headers(answer(said, fault.status or 400), _retry_after(fault.retry_after))
 
 
 # Answered without the work being done.
 BEFORE: dict[str, Callable[[Request, Fault], Answer]] = {
     "html": _html,
     "redirect": _redirected,
-    "unauthorised": lambda _, __: unauthorised(),
+    "unauthorised": _unauthorised,
     "rate_limited": lambda _, fault: _unavailable(429, fault, fault.retry_after or "1"),
     "server_error_before": lambda _, fault: _unavailable(503, fault, fault.retry_after),
     "failing_envelope": _refused,
     "failing_authorised": _denied,
+    "login_error": _login_error,
 }
 
 # Answered in place of the right answer, the work being done.
 AFTER: dict[str, Callable[[Answer, Fault], Answer]] = {
-    "wrong_content_type": lambda right, _: _with_type(right, "text/plain; charset=utf-8"),
+    **dict.fromkeys(EDITS, edit),
+    "wrong_content_type": lambda right, _: _with_headers(right, {"Content-Type": "text/plain; charset=utf-8"}),
     "bom": lambda right, _: attrs.evolve(right, body=b"\xef\xbb\xbf" + right.body),
     "gzip_bomb": _bomb,
     "huge_body": lambda right, fault: attrs.evolve(right, body=right.body.ljust(fault.size or 16 * _MIB)),
     "server_error_after": lambda _, fault: _unavailable(500, fault, None),
-    "failing_item": _fail_item,
+    "odd_status": lambda right, fault: attrs.evolve(right, status=fault.status or 202),
+    "identity_encoding": _with_encoding,
+    "long_header": lambda right, fault: _with_headers(
+        right, {"Set-Cookie": "policy=".ljust(fault.size or 16 * _KIB, "x")}
+    ),
 }
