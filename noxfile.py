@@ -10,7 +10,7 @@ import nox
 
 nox.needs_version = ">=2025.5"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "layers", "tests", "coverage"]
+nox.options.sessions = ["lint", "types", "layers", "docs", "tests", "coverage"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = ("3.11", "3.12", "3.13")
@@ -80,6 +80,13 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
     modules = ",".join(f"caxton_async/{module}.py,caxton_async/{module}/*" for module in WHOLLY_COVERED)
     session.run("coverage", "report", f"--include={modules}", "--fail-under=100")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation; a warning, such as a dead link, is an error."""
+    install(session, "docs")
+    session.run("zensical", "build", "--clean", "--strict")
 
 
 @nox.session

@@ -1,0 +1,82 @@
+"""The pages: their code runs, their tables are those of the code, and the site shows them all."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+import caxton_async
+from tests.docs.generate import API, TABLES, find
+from tests.support.places import ROOT
+
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = [README, *sorted(DOCS.rglob("*.md"))]
+
+
+def name_of(page: object) -> str | None:
+    """Return the path of a page within the project, for the name of a test."""
+    return str(page.relative_to(ROOT)) if isinstance(page, Path) else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_python_of_every_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a reader copies from a page works."""
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
+
+    for example in document.examples():
+        example.evaluate()
+
+    if page == README:
+        assert capsys.readouterr().out == "990.00 10.00\n"
+
+
+@pytest.mark.parametrize(("page", "name", "make"), TABLES, ids=[name for _, name, _ in TABLES])
+def test_a_table_of_a_page_is_that_of_the_code(page: Path, name: str, make: Callable[[], str]) -> None:
+    """A page says what the code says, and each row has its meaning."""
+    shown = find(page, name)
+
+    assert shown == make(), "write the tables anew: python -m tests.docs.generate"
+    assert not re.search(r"\|\s*\|$", shown, re.MULTILINE), "give each new row its meaning, in the page"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    """A link to a file of the project names a file that is there."""
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+
+    missing = [link for link in links if not (page.parent / link).exists()]
+
+    assert missing == []
+
+
+def leaves(nav: object) -> Iterator[str]:
+    """Yield the pages that a navigation holds, at any depth."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for part in nav.values() if isinstance(nav, dict) else nav:
+            yield from leaves(part)
+
+
+def test_the_site_shows_every_page_once() -> None:
+    """No page is written that nobody can reach."""
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]
+
+    assert sorted(leaves(nav)) == sorted(str(page.relative_to(DOCS)) for page in PAGES[1:])
+
+
+@pytest.mark.parametrize("name", sorted(caxton_async.__all__))
+def test_a_public_name_has_an_entry_and_an_example(name: str) -> None:
+    """Whoever looks a name up finds what it does, and code that uses it, on one page."""
+    pages = [page.read_text() for page in API.glob("*.md")]
+
+    entries = [page for page in pages if re.search(rf"^::: caxton_async\.{name}$", page, re.MULTILINE)]
+
+    assert len(entries) == 1, f"write `::: caxton_async.{name}` into one page of docs/reference/api"
+    examples = "".join(re.findall(r"```python\n(.*?)```", entries[0], re.DOTALL))
+    assert re.search(rf"\b{name}\b", examples), f"use {name} in an example of that page"
