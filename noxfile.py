@@ -10,10 +10,11 @@ import nox
 
 nox.needs_version = ">=2025.5"
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"  # also where uv is at hand: its pip reads other settings than pip
 nox.options.sessions = ["lint", "types", "layers", "docs", "tests", "coverage"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-SUPPORTED = ("3.11", "3.12", "3.13")
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 # Where a fault costs somebody money: every branch of these is walked.
 WHOLLY_COVERED = ("auth", "protocol", "retry", "session", "transport")
 
@@ -30,8 +31,29 @@ ABSENT = [version for version in SUPPORTED if version not in PRESENT]
 print(f"Pythons found: {', '.join(PRESENT)}. Not found: {', '.join(ABSENT) or 'none'}.", file=sys.stderr)
 
 
-def install(session: nox.Session, *groups: str, package: str | None = None) -> None:
-    """Install dependency groups and, if named, the package, in a way that an old pip understands too."""
+# The locks in `locks`, each with the dependency groups and extras that it pins.  Who is pinned is installed by hash.
+LOCKS = {
+    "coverage": ("--group=coverage",),
+    "docs": ("--group=docs",),
+    "layers": ("--group=layers",),
+    "lint": ("--group=lint",),
+    "lock": ("--group=lock",),
+    "nox": ("--group=nox",),
+    "release": ("--group=release",),
+    "tests": ("pyproject.toml", "--all-extras", "--group=build", "--group=test"),
+    "types": ("pyproject.toml", "--all-extras", "--group=build", "--group=types"),
+}
+
+
+def install(session: nox.Session, lock: str) -> None:
+    """Install what a lock pins and, where it pins what the package needs, the package."""
+    session.install("--require-hashes", "--requirement", f"locks/{lock}.txt")
+    if "pyproject.toml" in LOCKS[lock]:
+        session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+def install_groups(session: nox.Session, *groups: str, package: str | None = None) -> None:
+    """Install the newest of dependency groups and, if named, of the package's dependencies."""
     requirements = nox.project.dependency_groups(PROJECT, *groups)
     session.install(*requirements, *(["--editable", package] if package else []))
 
@@ -47,7 +69,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, with two checkers."""
-    install(session, "types", package=".[all]")
+    install(session, "types")
     session.run("mypy")
     # Left to itself, it takes a `.venv` in the project for the environment, whoever runs it.
     session.run("basedpyright", "--pythonpath", f"{session.bin}/python")
@@ -63,7 +85,7 @@ def layers(session: nox.Session) -> None:
 @nox.session(python=PRESENT)
 def tests(session: nox.Session) -> None:
     """Run the tests; the newest Python also runs the long ones, and measures coverage."""
-    install(session, "test", package=".[all]")
+    install(session, "tests")
     pytest = ["-m", "pytest", "-n", "2", *session.posargs]
     if session.python != PRESENT[-1]:
         session.run("python", *pytest, "-m", "not long")
@@ -90,6 +112,34 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def lock(session: nox.Session) -> None:
+    """Write the locks anew: what is pinned stays so unless `--upgrade` or `--upgrade-package NAME` follows `--`."""
+    install(session, "lock")
+    write_locks(session, *session.posargs)
+
+
+def write_locks(session: nox.Session, *options: str) -> None:
+    """Pin what each lock covers, for every supported Python and platform, with the hash of each file."""
+    universal = ("--universal", "--python-version", SUPPORTED[0], "--generate-hashes", "--quiet")
+    for name, what in LOCKS.items():
+        command = ("uv", "pip", "compile", *what, *universal, "--output-file", f"locks/{name}.txt", *options)
+        session.run(*command, env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"})
+
+
+@nox.session(python=PRESENT[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that the package declares."""
+    install(session, "lock")
+    bounds = str(Path(session.create_tmp(), "lowest.txt"))
+    resolve = ("--all-extras", "--resolution", "lowest-direct", "--python", str(session.python), "--quiet")
+    session.run("uv", "pip", "compile", "pyproject.toml", *resolve, "--output-file", bounds)
+    tools = nox.project.dependency_groups(PROJECT, "build", "test")
+    session.install("--requirement", bounds, "--constraint", bounds, *tools)
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "not long", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Install the package as a user does, and run the demonstration."""
     session.install(".[cli]")
@@ -99,28 +149,28 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark, or those named, and write `benchmarks/RESULTS.md` and the chart."""
-    install(session, "bench", package=".[all]")
+    install_groups(session, "bench", package=".[all]")
     session.run("python", "benchmarks/results.py", *session.posargs)
 
 
 @nox.session
 def mutate(session: nox.Session) -> None:
     """Switch each safety setting off in turn, in a copy, and see a test notice; words choose settings by name."""
-    install(session, "test", package=".[all]")
+    install(session, "tests")
     session.run("python", "-m", "tests.mutations", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """Make a hundred thousand calls, warnings being errors, and see that nothing is left behind."""
-    install(session, "test", package=".[all]")
+    install(session, "tests")
     session.run("python", "-X", "dev", "-W", "error", "-m", "tests.soak", *session.posargs)
 
 
 @nox.session
 def nightly(session: nox.Session) -> None:
     """Run the tests by the thousand at their full length: this takes hours."""
-    install(session, "test", package=".[all]")
+    install(session, "tests")
     options = ["-n", "2", "-o", "timeout=14400", *session.posargs]
     session.run("python", "-m", "pytest", *options, env={"CAXTON_TESTS": "nightly"})
 

@@ -40,6 +40,7 @@ from caxton_async.protocol.request import Caller, HttpRequest, Route, build_requ
 from caxton_async.retry import RetryBudget, delay_s, may_replay, rejects_token
 from caxton_async.secret import Secret
 from caxton_async.transport import Transport
+from caxton_async.version import own_version
 
 Result = TypeVar("Result")
 Waited = TypeVar("Waited")
@@ -82,7 +83,7 @@ class Session:
         self._limiter = Limiter(settings.max_connections, settings.max_calls_per_second)
         self._budget = RetryBudget()
         self._routes: dict[Endpoint[Any, Any], Route] = {}
-        self._user_agent = f"caxton-async/{_own_version()} {settings.user_agent_suffix}".strip()
+        self._user_agent = f"caxton-async/{own_version()} {settings.user_agent_suffix}".strip()
         self._id_prefix = secrets.token_hex(4)
         self._id_numbers = itertools.count(1)
         self._watched = False
@@ -344,13 +345,6 @@ class Session:
             except Exception:
                 # A hook of the user's must not turn a payment that was made into an error.
                 logger.exception("on_event failed at %s of %s", kind, name)
-
-
-def _own_version() -> str:
-    # To import this takes as long as to import half of our own modules.
-    from importlib.metadata import version  # noqa: PLC0415
-
-    return version("caxton-async")
 
 
 def _deadline_exceeded(call: _Call, sent: Sent) -> DeadlineExceeded:

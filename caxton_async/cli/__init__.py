@@ -7,8 +7,9 @@ nothing.
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
+
+from caxton_async.version import own_version
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -52,7 +53,7 @@ def build() -> "App":
     app = App(
         "caxton",
         help="The Caxton payments API from the command line.  Try `caxton demo`: it needs no credentials.",
-        version=version("caxton-async"),
+        version=own_version,
         default_parameter=plain,
         help_format="plaintext",
         suppress_keyboard_interrupt=False,
