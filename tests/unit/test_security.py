@@ -52,4 +52,4 @@ def test_every_page_that_is_linked_is_there() -> None:
     """The links of `SECURITY.md` lead to pages of the documentation."""
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     links = set(re.findall(r"\]\(([^)]+)\)", text))
-    assert {link for link in links if not (ROOT / link).is_file()} == set()
+    assert {link for link in links if not (ROOT / link).exists()} == set()
