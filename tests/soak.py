@@ -18,7 +18,7 @@ from attrs import frozen
 
 from caxton_async import CaxtonClient, CaxtonError, Credentials, Settings
 from caxton_async.emulator import Emulator, Fault
-from caxton_async.emulator.app import ASSUMED_PATHS
+from caxton_async.emulator.routes import ASSUMED_PATHS
 
 CALLS = 100_000
 AT_ONCE = 64

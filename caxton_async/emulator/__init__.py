@@ -15,7 +15,7 @@ import attrs
 
 from caxton_async.config import Credentials, Settings
 from caxton_async.emulator.accounts import Account, Accounts, CredentialRules, User
-from caxton_async.emulator.app import ASSUMED_PATHS, App
+from caxton_async.emulator.app import App
 from caxton_async.emulator.conditions import ConditionKind, Conditions
 from caxton_async.emulator.fault import Fault, read_faults
 from caxton_async.emulator.faults import Armed, Faults
@@ -23,6 +23,7 @@ from caxton_async.emulator.kinds import EndpointName, FaultKind
 from caxton_async.emulator.ledger import Ledger, Move, Totals
 from caxton_async.emulator.payroll import Payment, Upload
 from caxton_async.emulator.request import Request
+from caxton_async.emulator.routes import ASSUMED_PATHS
 from caxton_async.emulator.server import HOST, Server
 
 __all__ = [

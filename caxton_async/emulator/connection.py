@@ -1,6 +1,6 @@
 """One connection to the emulator, and the faults that are carried out on it.
 
-aiohttp's server reads and writes what is right; whatever is not HTTP goes to the transport directly.
+aiohttp's server reads; what is written goes to the transport directly, be it right or not HTTP at all.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a fault takes the request by its first bytes."""
-        if not self._is_deaf and not self._apply_at_first_bytes(data):
+        if not (self._is_deaf or (self._faults and self._apply_at_first_bytes(data))):
             super().data_received(data)
 
     def _apply_at_first_bytes(self, data: bytes) -> bool:
-        line = _REQUEST_LINE.match(data) if self._faults else None
+        line = _REQUEST_LINE.match(data)
         if line is None:
             return False
         armed = self._faults.take(FIRST_BYTES, self._name_of(line[1].decode(), line[2].decode("latin-1")))
@@ -127,15 +127,32 @@ class Connection(web.RequestHandler):
             await asyncio.wait((self.lost,), timeout=gap_s)
 
 
-async def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> web.StreamResponse:
+class Written(web.StreamResponse):
+    """An answer that was written to the connection already, for aiohttp, which has nothing left to write."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        self._stays = keep_alive
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection stays open."""
+        return self._stays
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write nothing."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing."""
+
+
+def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> Written:
     """Write an answer whole."""
+    connection = cast("Connection", incoming.protocol)
     request.status = answer.status
-    response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-    if cast("Connection", incoming.protocol).is_retired:
-        response.force_close()
-    await response.prepare(incoming)
-    await response.write_eof()
-    return response
+    stays = bool(incoming.keep_alive) and not connection.is_retired
+    connection.push(render(answer, closing=not stays))
+    return Written(keep_alive=stays)
 
 
 async def apply(armed: Armed, right: Answer | None, request: Request, incoming: web.BaseRequest) -> web.StreamResponse:
@@ -144,14 +161,14 @@ async def apply(armed: Armed, right: Answer | None, request: Request, incoming: 
     if fault.kind not in ("slow_head", "slow_body", "stale_bytes"):
         await armed.wait(connection.lost)
     if fault.kind in BEFORE:
-        return await send(incoming, request, BEFORE[fault.kind](request, fault))
+        return send(incoming, request, BEFORE[fault.kind](request, fault))
     if right is not None:
         if fault.kind in AFTER:
-            return await send(incoming, request, AFTER[fault.kind](right, fault))
+            return send(incoming, request, AFTER[fault.kind](right, fault))
         if fault.kind in ("latency", "duplicate_delivery"):
-            return await send(incoming, request, right)
+            return send(incoming, request, right)
         if fault.kind == "stale_bytes":
-            response = await send(incoming, request, right)
+            response = send(incoming, request, right)
             await armed.wait(connection.lost)
             connection.push(fault.raw or render(right))
             return response

@@ -5,13 +5,13 @@ Written by hand from the guide's examples and shared with nobody, so that a wron
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import attrs
+import msgspec
 
 from caxton_async.emulator.accounts import Account, Password, Token, User
 from caxton_async.emulator.refusals import Refused
@@ -22,6 +22,9 @@ APPLIED: dict[str, object] = {
     "ApiStatus": "Success",
     "ApiStatusDescription": "The application has been successful.",
 }
+
+
+JSON: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class LoginRefused(Exception):
@@ -39,32 +42,28 @@ class Answer:
 
     status: int
     body: bytes = attrs.field(repr=False)
-    headers: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8"}
+    headers: Mapping[str, str] = JSON
 
 
-def write_json(value: object) -> str:
-    """Write JSON with decimals digit by digit (`30.00`), which the standard library cannot."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(key)}:{write_json(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(write_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+# Decimals are written digit by digit (`30.00`), and read exactly.
+write_json = msgspec.json.Encoder(decimal_format="number").encode
+_read = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Read JSON with exact numbers; NaN and infinities are refused."""
-    return json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+    """Read JSON with exact numbers.
 
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    **Raises** ValueError when it is none; NaN and infinities are not.
+    """
+    try:
+        return _read(body)
+    except msgspec.DecodeError:
+        raise ValueError("not JSON") from None
 
 
 def answer(document: object, status: int = 200) -> Answer:
     """Answer with a JSON document."""
-    return Answer(status, write_json(document).encode())
+    return Answer(status, write_json(document))
 
 
 def content(model: Mapping[str, object], expected: str | None = "IsValid", **beside: object) -> dict[str, object]:

@@ -102,10 +102,13 @@ class Ledger:
 
     def balance(self, account: Account, code: str) -> Decimal:
         """Return what a main balance or a pot holds; a main balance that was never used holds nothing."""
+        held = account.balances.get(code)
+        if held is not None:
+            return held
         base = find_currency(code.rpartition("-")[2])
         if code != base.code and code not in account.pots:
             raise Refused("UnknownPot", "The account has no such pot.")
-        return account.balances.get(code, Decimal(0).quantize(base.step))
+        return base.zero
 
     def create_pot(self, account: Account, currency_code: str, prefix: str, friendly_name: str | None) -> str:
         """Open a pot at zero; return its code, such as `POT11-USD`."""
@@ -117,7 +120,7 @@ class Ledger:
         if code in account.pots:
             raise Refused("PotExists", "The account has a pot of this name.")
         account.pots[code] = friendly_name
-        account.balances[code] = Decimal(0).quantize(currency.step)
+        account.balances[code] = currency.zero
         return code
 
     def move(self, account: Account, source: str, target: str, text: str) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 import attrs
 
 from caxton_async.emulator.edits import EDITS
-from caxton_async.emulator.envelope import VALID, Answer, answer, content, failing, read_json, unauthorised
+from caxton_async.emulator.envelope import JSON, VALID, Answer, answer, content, failing, read_json, unauthorised
 from caxton_async.emulator.fault import Fault
 from caxton_async.emulator.request import Request
 
 _MIB = 1024 * 1024
 _KIB = 1024
+_JSON_LINES = b"Content-Type: application/json; charset=utf-8\r\n"  # `JSON`, for nearly every answer
 PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>Web Server</title></head><body><h1>Please try again later</h1></body></html>"
 )
@@ -22,16 +24,28 @@ MAINTENANCE = Answer(503, PAGE, {"Content-Type": "text/html; charset=utf-8"})
 SUCCESS = answer(content(VALID))
 
 
-def render(right: Answer, *, chunked: bool = False) -> bytes:
-    """Write an answer as HTTP/1.1 that keeps the connection; chunked, in one chunk and the last."""
+def render(right: Answer, *, chunked: bool = False, closing: bool = False) -> bytes:
+    """Write an answer as HTTP/1.1, chunked (in one chunk and the last) or whole; `closing` ends the connection."""
     body = right.body
     if chunked:
-        head, body = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        length, body = b"Transfer-Encoding: chunked\r\n", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     else:
-        head = f"Content-Length: {len(body)}"
-    lines = [f"HTTP/1.1 {right.status} {HTTPStatus(right.status).phrase}", head]
-    lines += [f"{name}: {value}" for name, value in right.headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+        length = b"Content-Length: %d\r\n" % len(body)
+    if right.headers is not JSON:
+        headers = "".join(f"{name}: {value}\r\n" for name, value in right.headers.items()).encode()
+    else:
+        headers = _JSON_LINES
+    end = b"Connection: close\r\n\r\n" if closing else b"\r\n"
+    return b"".join((_status_line(right.status), length, headers, end, body))
+
+
+@lru_cache
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Odd"
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
 # What is written in place of the answer, before the connection ends.

@@ -74,14 +74,15 @@ class Server:
             connection.is_busy = False
 
     async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        body = await incoming.content.read()
+        content = incoming.content
+        body = content.read_nowait() if content.is_eof() else await content.read()
         match = self._app.find(incoming.method, incoming.raw_path)
         name = match.name if match else None
         request = Request(name, incoming.method, incoming.raw_path, incoming.headers, body)
         self._record(request)
         armed = self.faults.take(READ, name, request.acting_for) if self.faults else None
         if armed is None:
-            return await send(incoming, request, self._app.answer(match, request))
+            return send(incoming, request, self._app.answer(match, request))
         try:
             answers = [self._app.answer(match, request) for _ in range(armed.kind.work)]
             return await apply(armed, answers[0] if answers else None, request, incoming)

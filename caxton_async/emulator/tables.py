@@ -20,11 +20,13 @@ class Currency:
     symbol: str
     rate: Decimal
     minor_units: int = 2
+    step: Decimal = attrs.field(init=False)  # the smallest amount, such as `Decimal("0.01")`
+    zero: Decimal = attrs.field(init=False)  # nothing, with all its digits
 
-    @property
-    def step(self) -> Decimal:
-        """The smallest amount, such as `Decimal("0.01")`."""
-        return Decimal(1).scaleb(-self.minor_units)
+    def __attrs_post_init__(self) -> None:
+        step = Decimal(1).scaleb(-self.minor_units)
+        object.__setattr__(self, "step", step)
+        object.__setattr__(self, "zero", Decimal(0).quantize(step))
 
 
 def _currency(code: str, numeric: int, description: str, symbol: str, rate: str, minor_units: int = 2) -> Currency:

@@ -22,7 +22,7 @@ from attrs import define, field
 from caxton_async import CaxtonClient, Credentials, Settings
 from caxton_async.batch import BatchSummary, Journal, JournalFailed, RowState, run_batch
 from caxton_async.batch.writer import Commit, Write
-from caxton_async.emulator.app import ASSUMED_PATHS
+from caxton_async.emulator.routes import ASSUMED_PATHS
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.errors import NotSent
 from caxton_async.models import MoveFunds

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "caxton_async"
 HOMES = {
     "aiohttp": {"transport.py", "emulator"},
     "cattrs": {"protocol/codec"},
-    "msgspec": {"protocol/codec"},
+    "msgspec": {"protocol/codec", "emulator/envelope.py"},
     "sqlite3": {"batch/database.py", "auth/stores/sqlite.py"},
     "python_calamine": {"batch/files.py"},
     "cyclopts": {"cli"},

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from caxton_async.emulator import Emulator, EndpointName, Fault, FaultKind
-from caxton_async.emulator.app import ROUTES
+from caxton_async.emulator.routes import ROUTES
 from caxton_async.emulator.kinds import KINDS, Variant
 from tests.support.caller import MOVE, TEN_POUNDS, Caller
 
