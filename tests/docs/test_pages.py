@@ -1,5 +1,7 @@
 """The pages: their code runs, their tables are those of the code, and the site shows them all."""
 
+import logging
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -23,10 +25,22 @@ def name_of(page: object) -> str | None:
     return str(page.relative_to(ROOT)) if isinstance(page, Path) else None
 
 
+@pytest.fixture
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put back what a page may set for the whole process: variables and the level of the log."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    logger = logging.getLogger("caxton_async")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("_as_before")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_python_of_every_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What a reader copies from a page works."""
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
+    document.namespace["__name__"] = "page"  # classes and keys ask for the module that they stand in
 
     for example in document.examples():
         example.evaluate()
