@@ -11,7 +11,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # also where uv is at hand: its pip reads other settings than pip
-nox.options.sessions = ["lint", "types", "layers", "docs", "tests", "coverage"]
+nox.options.sessions = ["lint", "types", "layers", "docs", "installed", "tests", "coverage"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
@@ -137,6 +137,24 @@ def lowest(session: nox.Session) -> None:
     session.install("--requirement", bounds, "--constraint", bounds, *tools)
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
     session.run("python", "-m", "pytest", "-n", "2", "-m", "not long", *session.posargs)
+
+
+@nox.session
+def installed(session: nox.Session) -> None:
+    """Run the package as a zip without its metadata, as frozen programs and stripped layers hold it."""
+    session.install("--require-hashes", "--requirement", "locks/tests.txt")
+    folder = Path(session.create_tmp()).absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder / "wheel"), ".")
+    (wheel,) = (folder / "wheel").iterdir()
+    shutil.unpack_archive(wheel, folder / "package", "zip")
+    (metadata,) = (folder / "package").glob("*.dist-info")
+    shutil.rmtree(metadata)
+    package = shutil.make_archive(str(folder / "package"), "zip", folder / "package")
+    checks = shutil.copy("tests/installed.py", folder / "test_installed.py")
+    command = ("python", "-m", "pytest", "--override-ini=asyncio_mode=auto", "--rootdir", str(folder), str(checks))
+    with session.chdir(folder):
+        session.run(*command, env={"PYTHONPATH": package})
 
 
 @nox.session

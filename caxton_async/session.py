@@ -84,7 +84,6 @@ class Session:
         self._budget = RetryBudget()
         self._routes: dict[Endpoint[Any, Any], Route] = {}
         self._user_agent = f"caxton-async/{own_version()} {settings.user_agent_suffix}".strip()
-        self._id_prefix = secrets.token_hex(4)
         self._id_numbers = itertools.count(1)
         self._watched = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,6 +100,7 @@ class Session:
             raise ConfigurationError("a client is opened once: make another one, or share this one")
         self._transport.open()
         self._loop = asyncio.get_running_loop()
+        self._id_prefix = secrets.token_hex(4)  # here, and not before: workers may be forked once the client is made
         self._watched = self.settings.on_event is not None or logger.isEnabledFor(logging.DEBUG)
         identity = f"{self.settings.origin}\n{self.credentials.username}\n{self.credentials.client_name}"
         self._tokens = TokenHolder(

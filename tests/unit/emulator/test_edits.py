@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from caxton_async.emulator import Emulator, EndpointName, Fault, FaultKind
-from caxton_async.emulator.routes import ROUTES
 from caxton_async.emulator.kinds import KINDS, Variant
+from caxton_async.emulator.routes import ROUTES
 from tests.support.caller import MOVE, TEN_POUNDS, Caller
 
 
