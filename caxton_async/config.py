@@ -94,6 +94,11 @@ def _count(_instance: object, attribute: "Attribute[Any]", value: object) -> Non
         raise ConfigurationError(f"{attribute.name} is a whole number of at least 1, not {value!r}")
 
 
+def _truth(_instance: object, attribute: "Attribute[bool]", value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{attribute.name} is True or False, not {value!r}")
+
+
 def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str | None) -> None:
     if value is None:
         return
@@ -149,7 +154,8 @@ class Settings:
     that begins with `/` is taken from the origin's root, any other from the base URL.  `deadline_s` covers a whole
     call: queue, token, attempts and backoff; `attempt_timeout_s` one attempt of it, `connect_timeout_s` the making
     of a connection, `token_timeout_s` one login.  `max_calls_per_second` paces calls.  `on_event` is called, in the
-    event loop, with each `Event`.  `ssl_context` replaces the client's own (TLS 1.2 or newer, system certificates).
+    event loop, with each `Event`.  With `reuse_connections=False` each call
+    has a connection of its own.  `ssl_context` replaces the client's own (TLS 1.2 or newer, system certificates).
 
     **Raises** ConfigurationError, naming the setting, for a value that cannot work.
     """
@@ -165,6 +171,7 @@ class Settings:
     max_attempts: int = field(default=3, validator=_count)
     max_reply_bytes: int = field(default=8 * 1024 * 1024, validator=_count)
     max_calls_per_second: float | None = field(default=None, validator=_pace)
+    reuse_connections: bool = field(default=True, validator=_truth)
     ssl_context: ssl.SSLContext | None = None
     # A proxy's URL may hold a password.
     proxy: str | None = field(default=None, validator=_proxy, repr=False)

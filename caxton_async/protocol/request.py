@@ -48,8 +48,8 @@ _CONTENT_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 class HttpRequest:
     """One attempt to send one call.
 
-    `secret_headers` are revealed by the transport alone; `dispatched` becomes true when a connection is about to take the
-    request: from then on nobody can say that it was not sent.
+    `secret_headers` are revealed by the transport alone; `dispatched` becomes true when a connection is about to take
+    the request: from then on nobody can say that it was not sent.
     """
 
     endpoint: str

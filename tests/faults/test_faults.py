@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from caxton_async import CaxtonError
+from caxton_async.transport import Transport
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.matrix import ROWS, Case
@@ -31,6 +32,21 @@ async def carry_out(case: Case, bench: Bench) -> tuple[object, BaseException | N
 @pytest.mark.parametrize(("case", "kind", "expected"), CASES)
 async def test_fault_has_its_outcome(case: Case, kind: Kind, expected: Outcome) -> None:
     """A fault ends as its row says, with its number of requests, and leaves nothing behind but its error."""
+    await check(case, kind, expected)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("case", "kind", "expected"), CASES)
+async def test_fault_has_its_outcome_through_the_session(
+    case: Case, kind: Kind, expected: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second kind of exchange, through `ClientSession.request`, keeps the same promises."""
+    monkeypatch.setattr(Transport, "through_session", True)
+    await check(case, kind, expected)
+
+
+async def check(case: Case, kind: Kind, expected: Outcome) -> None:
+    """Let a fault happen to a call, and hold what comes of it against its row."""
     async with Bench(kind) as bench:
         result, error = await carry_out(case, bench)
 

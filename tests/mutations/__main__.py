@@ -25,7 +25,7 @@ def environment(mutation: Mutation | None) -> dict[str, str]:
 
 def run(tests: list[str], mutation: Mutation | None = None) -> subprocess.CompletedProcess[str]:
     """Run tests with a setting switched off; a hang is a failure."""
-    options = ("-q", "-x", "--no-header", "-m", "not long", "-p", "no:cacheprovider", "-o", "timeout=20")
+    options = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-o", "timeout=20")
     command = [sys.executable, "-B", "-m", "pytest", *options, *tests]
     return subprocess.run(
         command, cwd=ROOT, env=environment(mutation), capture_output=True, text=True, stdin=subprocess.DEVNULL,

@@ -1,10 +1,12 @@
 """What keeps a request from being sent twice, sent elsewhere, or answered by something else."""
 
 import ssl
+from collections.abc import Awaitable, Callable
 
 from tests.mutations import Around, Mutation, forcing, returning
 
 FAULT = "faults/test_faults.py::test_fault_has_its_outcome"
+SESSION = f"{FAULT}_through_the_session"
 TRUSTING = Around(lambda original: lambda: _trusting(original()))
 
 
@@ -24,28 +26,56 @@ def _of_tls_1(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
+def _dispatching_again(connect: Callable[..., Awaitable[object]]) -> object:
+    async def again(self: object, *given: object) -> object:
+        from caxton_async.transport import exchange  # the table itself is loaded while rooms are being imported
+
+        exchange._in_hand.get()[0].dispatched = False
+        return await connect(self, *given)
+
+    return again
+
+
 MUTATIONS = (
     Mutation(
         "no redirect is followed",
         "caxton_async.transport:aiohttp.ClientSession._request",
         forcing(allow_redirects=True),
-        (f"{FAULT}[25-307-look-up]", f"{FAULT}[26-307-look-up]"),
+        (f"{SESSION}[25-307-look-up]", f"{SESSION}[26-307-look-up]"),
     ),
     Mutation(
         "the environment names no proxy and no netrc file",
         "caxton_async.transport:aiohttp.ClientSession.__init__",
         forcing(trust_env=True),
-        (f"{FAULT}[58-proxy-payment]", f"{FAULT}[58-netrc-login]"),
+        (f"{SESSION}[58-proxy-payment]", f"{SESSION}[58-netrc-login]"),
     ),
     Mutation(
         "nothing is decompressed",
-        "caxton_async.transport:aiohttp.ClientSession.__init__",
+        "caxton_async.transport.exchange:ResponseHandler.set_response_params",
         forcing(auto_decompress=True),
         (f"{FAULT}[42-deflate-look-up]", f"{FAULT}[43-not_true-look-up]"),
     ),
     Mutation(
+        "a reply that begins before the request has ended is early",
+        "caxton_async.protocol.reply:HttpReply.early",
+        property(returning(False), returning(None)),
+        ("test_transport.py::test_a_reply_that_begins_before_the_request_has_ended_is_early",),
+    ),
+    Mutation(
+        "an attempt ends in time",
+        "caxton_async.transport.connector:Connector._set_timer",
+        returning(None),
+        (f"{FAULT}[13-silence-payment]",),
+    ),
+    Mutation(
+        "aiohttp repeats nothing by itself",
+        "caxton_async.transport.exchange:SessionConnector.connect",
+        Around(_dispatching_again),
+        (f"{SESSION}[6-reset-look-up]", f"{SESSION}[7-end-reset]"),
+    ),
+    Mutation(
         "a connection whose socket is readable is thrown away",
-        "caxton_async.transport:_probe",
+        "caxton_async.transport.connector:_probe",
         returning(returning(False)),
         (f"{FAULT}[10-answer-payment]", f"{FAULT}[12-408-payment]"),
     ),

@@ -15,7 +15,7 @@ REVEALED = {
     "protocol/reply.py": 1,  # to mask it where the server repeats it
     "auth/stores/sqlite.py": 1,  # the token store
     "auth/holder.py": 1,  # put behind "Bearer", within another secret
-    "transport.py": 1,  # the headers
+    "transport/exchange.py": 1,  # the headers
     "protocol/request.py": 2,  # the check of what a header can carry; hashed, to tell one user from another
 }
 

@@ -1,6 +1,7 @@
 """The transport by itself: what it takes for sent, what it leaves to nobody, and TLS."""
 
 import asyncio
+import contextlib
 import contextvars
 import socket
 import ssl
@@ -9,12 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 import trustme
 
 from caxton_async import CertificateRejected, ConfigurationError, NotSent, Sent, Settings
 from caxton_async.protocol.request import HttpReply, HttpRequest
 from caxton_async.transport import Transport, own_ssl_context
+from caxton_async.transport.exchange import can_be_direct
 from tests.support.harness import VirtualLoop, failure, outcomes, virtual
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -434,3 +437,116 @@ async def test_stale_bytes_are_seen_without_poll(monkeypatch: pytest.MonkeyPatch
 
     assert bodies == [b"1", b"2", b"3", b"4"]
     assert server.connections == 2
+
+
+async def test_a_header_of_a_gateway_is_read() -> None:
+    """A header of 60 KiB above a reply is no flaw of it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Policy: %b\r\nContent-Length: 2\r\n\r\n{}" % (b"a" * 60_000))
+        writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            reply = await transport.send(request(url))
+
+    assert (reply.flaw, reply.status) == (None, 200)
+
+
+@pytest.mark.parametrize(
+    ("answer_first", "early"), [(True, True), (False, False)], ids=["before-the-body", "after-the-body"]
+)
+@pytest.mark.parametrize("size", [0, 100, 20_000_000], ids=["no-body", "small", "large"])
+async def test_a_reply_that_begins_before_the_request_has_ended_is_early(
+    size: int, answer_first: bool, early: bool
+) -> None:
+    """A reply is early when it begins while the socket has not yet taken the last byte of the request."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if not answer_first:
+            await reader.readexactly(size)
+        writer.write(ANSWER)
+        await writer.drain()
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readexactly(size)
+        writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            reply = await transport.send(request(url, method="POST", body=bytes(size) or None))
+
+    assert (reply.status, reply.early) == (200, early and size > 1_000_000)
+
+
+async def test_each_request_has_its_connection_where_none_is_used_again() -> None:
+    """With `reuse_connections=False` each request is made on a connection of its own."""
+    server = Server()
+    async with served(server) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url, reuse_connections=False)) as transport:
+            for _ in range(3):
+                await transport.send(request(url))
+
+    assert server.connections == 3
+    assert all(b"Connection: close" in head for head in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("Proxy-Authenticate: NTLM TlRM", "(it wants NTLM)"), ("X-Other: 1", "answered 407")],
+    ids=["kind", "no-kind"],
+)
+async def test_a_proxy_that_refuses_is_named(header: str, said: str) -> None:
+    """The error of a proxy's 407 says so, and which kind of login the proxy wants."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 407 Proxy Authentication Required\r\n{header}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    async with served(refuse) as port:
+        settings = Settings(base_url="https://caxton.invalid/", proxy=f"http://127.0.0.1:{port}")
+        async with opened(settings) as transport:
+            error = await failure(transport.send(request("https://caxton.invalid/")), NotSent)
+
+    assert "the proxy answered 407" in str(error)
+    assert said in str(error)
+
+
+async def test_parts_of_aiohttp_that_changed_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where aiohttp's parts take other arguments, calls go through its session, and one warning says so."""
+    monkeypatch.setattr(aiohttp.ClientRequest, "send", lambda self: None)
+    can_be_direct.cache_clear()
+    server = Server()
+    try:
+        async with served(server) as port:
+            url = f"http://127.0.0.1:{port}/"
+            settings = Settings(base_url=url)
+            async with opened(settings), opened(settings) as transport:
+                monkeypatch.undo()
+                reply = await transport.send(request(url))
+    finally:
+        can_be_direct.cache_clear()
+
+    assert reply.status == 200
+    assert [record.levelname for record in caplog.records if "ClientSession" in record.message] == ["WARNING"]
+
+
+async def test_a_fault_of_the_http_library_is_not_one_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TypeError inside the HTTP library is said as it is, and nothing suggests to try again."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("missing 1 required keyword-only argument")
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", broken)
+    async with opened(Settings(base_url="http://127.0.0.1:9/")) as transport:
+        error = await failure(transport.send(request("http://127.0.0.1:9/")), ConfigurationError)
+
+    assert (error.sent, error.safe_to_retry) == (Sent.NO, False)
+    assert "missing 1 required" in str(error)

@@ -1,0 +1,259 @@
+"""One request and its reply over aiohttp, in two kinds: aiohttp's parts used directly, or `ClientSession.request`."""
+
+import asyncio
+import functools
+import inspect
+import logging
+import math
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from yarl import URL
+
+from caxton_async.config import Settings
+from caxton_async.protocol.reply import HttpReply
+from caxton_async.protocol.request import HttpRequest
+from caxton_async.transport.connector import Connector
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+logger: Final = logging.getLogger("caxton_async")
+
+# aiohttp would call no body at all a stream of octets.
+_NO_BODY: Final = ("Content-Type",)
+# Gateways add cookies and policies of up to 16 KiB in one header; aiohttp's own limit is 8,190 bytes.
+_MAX_HEADER_BYTES: Final = 64 * 1024
+# What is given to the socket in one piece: a larger body is written as fast as the socket takes it.
+_MAX_PIECE_BYTES: Final = 2**20
+
+
+class Exchange(Protocol):
+    """One way to send a request over a connector's connection and to read the whole reply."""
+
+    async def send(self, request: HttpRequest, deadline: float) -> HttpReply:
+        """Send `request` once, with `request.dispatched` set from the moment in which a connection takes it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class ReplyTooLarge(Exception):
+    """The reply has more bytes than the settings allow."""
+
+
+class _Body(aiohttp.Payload):
+    """The bytes of a request; `is_written` becomes true when the socket has taken the last of them."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+        self.is_written = False
+
+    async def write(self, writer: "AbstractStreamWriter") -> None:
+        body: bytes = self._value
+        for start in range(0, len(body), _MAX_PIECE_BYTES):
+            await writer.write(body[start : start + _MAX_PIECE_BYTES])
+            await writer.drain()
+        self.is_written = True
+
+    async def write_with_length(self, writer: "AbstractStreamWriter", content_length: int | None) -> None:  # noqa: ARG002  # it is the body's
+        await self.write(writer)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text."""
+        return cast("bytes", self._value).decode(encoding, errors)
+
+
+class DirectExchange:
+    """Uses aiohttp's request, connector and response directly: nothing repeats, redirects or decompresses."""
+
+    def __init__(self, settings: Settings, connector: Connector) -> None:
+        self._settings = settings
+        self._connector = connector
+        self._loop = asyncio.get_running_loop()
+        self._proxy = None if settings.proxy is None else URL(settings.proxy)
+        self._timeout = _timeouts()
+
+    async def send(self, request: HttpRequest, deadline: float) -> HttpReply:
+        """Send `request` once and return its reply.
+
+        **Raises** the errors of aiohttp and of the operating system.
+        """
+        settings = self._settings
+        body = None if request.body is None else _Body(request.body)
+        client_request = aiohttp.ClientRequest(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=revealed_headers(request),
+            skip_auto_headers=_NO_BODY if body is None else None,
+            data=body,
+            loop=self._loop,
+            proxy=self._proxy,
+        )
+        timeout = self._timeout(min(settings.connect_timeout_s, request.timeout_s))
+        connection = await self._connector.dispatch(request, deadline, client_request, timeout)
+        try:
+            # Between these two lines and the last there is no other request on this connection.
+            cast("ResponseHandler", connection.protocol).set_response_params(
+                read_until_eof=True,
+                auto_decompress=False,
+                max_line_size=_MAX_HEADER_BYTES,
+                max_field_size=_MAX_HEADER_BYTES,
+            )
+            response = await client_request.send(connection)
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            await response.start(connection)
+            return await _read(response, body, settings.max_reply_bytes)
+        except BaseException:
+            response.close()
+            connection.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._connector.close()
+
+
+class SessionConnector(Connector):
+    """Hands a request that `ClientSession.request` sends to one connection, once."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list["Trace"],  # noqa: ARG002  # there are none
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the signature is aiohttp's
+    ) -> "Connection":
+        """Return a connection for `req`: called in the task of the request, at each try of aiohttp's."""
+        request, deadline = _in_hand.get()
+        if request.dispatched:
+            raise DispatchedTwice
+        return await self.dispatch(request, deadline, req, timeout)
+
+
+class DispatchedTwice(aiohttp.ClientError):
+    """aiohttp wanted to send a request again that a connection already has: to repeat it, or to follow a redirect."""
+
+
+# What the current task is sending, and its deadline: `ClientSession` has no argument that reaches the connector.
+_in_hand: ContextVar[tuple[HttpRequest, float]] = ContextVar("caxton_async_request_in_hand")
+
+
+class SessionExchange:
+    """Sends through `ClientSession.request`, with each of its conveniences switched off.
+
+    It costs more CPU, and serves where aiohttp's parts are not those that were tested, and under aioresponses.
+    """
+
+    def __init__(self, settings: Settings, connector: Connector) -> None:
+        self._settings = settings
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            requote_redirect_url=False,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
+        )
+        self._timeout = _timeouts()
+
+    async def send(self, request: HttpRequest, deadline: float) -> HttpReply:
+        """Send `request` once and return its reply.
+
+        **Raises** the errors of aiohttp and of the operating system.
+        """
+        settings = self._settings
+        body = None if request.body is None else _Body(request.body)
+        token = _in_hand.set((request, deadline))
+        try:
+            response = await self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=revealed_headers(request),
+                data=body,
+                skip_auto_headers=_NO_BODY if body is None else None,
+                allow_redirects=False,
+                proxy=settings.proxy,
+                timeout=self._timeout(min(settings.connect_timeout_s, request.timeout_s)),
+            )
+        finally:
+            _in_hand.reset(token)
+        try:
+            return await _read(response, body if request.dispatched else None, settings.max_reply_bytes)
+        except BaseException:
+            response.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+
+def revealed_headers(request: HttpRequest) -> Mapping[str, str]:
+    """Return the headers as they go to the wire; no frame that outlives the call keeps them in a variable."""
+    headers = dict(request.headers)
+    for name, secret in request.secret_headers.items():
+        headers[name] = secret.reveal()
+    return headers
+
+
+async def _read(response: aiohttp.ClientResponse, body: _Body | None, limit: int) -> HttpReply:
+    """Read a reply to its end, where it gives its connection back."""
+    early = body is not None and not body.is_written
+    content = response.content
+    chunk = await content.readany()
+    if not content.at_eof():
+        chunk = await _read_on(content, chunk, limit)
+    elif len(chunk) > limit:
+        raise ReplyTooLarge
+    return HttpReply(response.status, response.headers, chunk, early=early)
+
+
+async def _read_on(content: aiohttp.StreamReader, start: bytes, limit: int) -> bytes:
+    chunks, size = [start], len(start)
+    while size <= limit and (chunk := await content.readany()):
+        chunks.append(chunk)
+        size += len(chunk)
+    if size > limit:
+        raise ReplyTooLarge
+    return b"".join(chunks)
+
+
+def _timeouts() -> Callable[[float], aiohttp.ClientTimeout]:
+    """Return what makes a timeout for connecting; nearly every attempt has the same, so that it is made once."""
+    # aiohttp would round the end of long timeouts up to a whole second, past the deadline.
+    return functools.lru_cache(maxsize=64)(functools.partial(aiohttp.ClientTimeout, None, ceil_threshold=math.inf))
+
+
+@functools.cache
+def can_be_direct() -> bool:
+    """Say whether aiohttp's parts take the arguments that `DirectExchange` gives them; one warning where not."""
+    try:
+        inspect.signature(aiohttp.ClientRequest).bind(
+            "POST", URL(), headers={}, skip_auto_headers=(), data=None, loop=None, proxy=None
+        )
+        inspect.signature(aiohttp.ClientRequest.send).bind(None, None)
+        inspect.signature(aiohttp.ClientResponse.start).bind(None, None)
+        inspect.signature(aiohttp.TCPConnector.connect).bind(None, None, [], None)
+        inspect.signature(ResponseHandler.set_response_params).bind(
+            None, read_until_eof=True, auto_decompress=False, max_line_size=1, max_field_size=1
+        )
+    except (TypeError, AttributeError):
+        logger.warning(
+            "aiohttp %s is newer than what this library was tested with: calls go through ClientSession.request, "
+            "which is slower and as safe",
+            aiohttp.__version__,
+        )
+        return False
+    return True
