@@ -84,6 +84,19 @@ def test_the_site_shows_every_page_once() -> None:
     assert sorted(leaves(nav)) == sorted(str(page.relative_to(DOCS)) for page in PAGES[1:])
 
 
+def test_the_table_of_rooms_is_that_of_the_layers() -> None:
+    """A newcomer finds each module and package of the first level, from the lowest layer up."""
+    text = (ROOT / "CONTRIBUTING.md").read_text().split("| room | what belongs there |")[1]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [layer.strip("()") for layer in reversed(contracts[0]["layers"])]
+    entries = (ROOT / "caxton_async").iterdir()
+
+    rooms = {entry.stem for entry in entries if entry.suffix == ".py" or (entry / "__init__.py").exists()}
+
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert listed == [layer for layer in layers if layer in rooms - {"__main__"}]
+
+
 @pytest.mark.parametrize("name", sorted(caxton_async.__all__))
 def test_a_public_name_has_an_entry_and_an_example(name: str) -> None:
     """Whoever looks a name up finds what it does, and code that uses it, on one page."""
