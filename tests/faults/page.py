@@ -24,30 +24,30 @@ BATCH_ROWS = (
 )  # fmt: skip
 
 _HEAD = """\
-# Faults, and what comes of them
+# Faults, and what the client makes of them
 
 <!-- Made by `python -m tests.faults.page` from the table in `tests/faults/matrix.py`. -->
 
 Every row is one thing that can go wrong between the client and the API.
-Each of its cases is played over real sockets to every kind of call that it can happen to: {cases} cases in all, and each of them passes, for a failing one fails the tests.
-A case asserts what the caller is told, how many requests the server has seen, that no connection and no task is left, that the client's next call gets its own answer, and that no secret stands anywhere in the error.
+Tests play each case over real sockets to every kind of call that it can happen to: {cases} cases in all.
+A case asserts which error the caller gets, how many requests the server has seen, that no connection and no task is left, that the client's next call gets its own answer, and that the error holds no secret.
 
-| kind of call | stands in the column | what it is |
+| kind of call | column | what it is |
 |---|---|---|
 | payment, reset, upload, payload, password | a payment | `move_funds`, `reset_credentials` (a PUT), `create_bulk_upload`, `submit_bulk_payload`, `generate_password`: not sent again once it may have been carried out |
 | look-up | a look-up | `banks_for_currency` (a GET): may be repeated |
-| login | a login | the token call, judged by what the caller that waits for it is told |
+| login | a login | the token call, judged by the error that its waiting caller gets |
 
 The client of these tests makes at most two attempts.
 
 | letter | meaning |
 |---|---|
-| N | not sent: nobody has seen the request, and it may be tried again |
-| A | ambiguous: it may have been carried out; what moves money is never sent again |
+| N | not sent: no server has seen the request, and it may be tried again |
+| A | ambiguous: it may have been carried out; a call that moves money is never sent again |
 | R | a definite answer: the result, or a refusal |
-| L | refused locally, before anything was sent |
+| L | refused by the client, before anything was sent |
 
-After the letter stands the error, if there is one, and then how many requests the server sees.
+The error follows the letter, if there is one, and then the number of requests that the server sees.
 
 | # | fault | case | a payment | a look-up | a login | what the client does |
 |---|---|---|---|---|---|---|
@@ -55,7 +55,7 @@ After the letter stands the error, if there is one, and then how many requests t
 _FOOT = """
 ## What a batch adds
 
-These rows are about machines and disks, and have tests of their own.
+These rows concern machines and disks, and have tests of their own.
 
 | # | fault | what the client does | tests |
 |---|---|---|---|
