@@ -1,0 +1,96 @@
+"""The size of modules, functions and classes, and one name for one thing."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.places import ROOT
+
+PACKAGE = ROOT / "caxton_async"
+MODULE_LINES, FUNCTION_LINES, METHODS = 300, 40, 12
+
+# Above the ceiling, and why: the list may only become shorter.
+TOO_LARGE = {
+    "class CaxtonClient": "the public contract gives it one property for each group of calls",
+    "class Accounts": "to be split",
+    "class Journal": "to be rebuilt",
+    "class JournalReader": "to be rebuilt",
+    "class Ledger": "to be split",
+    "class Session": "to be rebuilt",
+    "function reconcile": "to be split",
+    "function run": "to be split",
+    "function take_step": "to be rebuilt",
+    "module models": "to be split",
+    "module session": "to be rebuilt",
+}
+# Kinds of one protocol, and commands that are named after what they command.
+SHARED_MODULES = {"__init__", "__main__", "postgres", "protocol", "sqlite", "emulator", "worker"}
+TWICE = {
+    *("Entry", "Finding", "Journal", "JournalReader", "JournalRow", "Misfit", "PlannedRow", "RowState", "RowStatus"),
+    *("StateRule", "_Reading", "states", "verdict"),
+}
+
+
+def modules() -> Iterator[tuple[Path, str]]:
+    """Yield the source of each module by its place in the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE), path.read_text()
+
+
+def too_large(name: str, source: str) -> Iterator[str]:
+    """Name what in a module is above a ceiling, the module itself among it."""
+    if source.count("\n") > MODULE_LINES:
+        yield f"module {name}"
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.end_lineno - node.lineno >= FUNCTION_LINES:
+                yield f"function {node.name}"
+            case ast.ClassDef() if sum(is_method(each) for each in node.body) > METHODS:
+                yield f"class {node.name}"
+
+
+def is_method(node: ast.stmt) -> bool:
+    """Say whether a statement of a class defines a method that the language did not name."""
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("__")
+
+
+def test_nothing_is_larger_than_a_reader_takes_in() -> None:
+    """A module has at most 300 lines, a function 40, a class 12 methods: above that, split or simplify."""
+    found = {each for place, source in modules() for each in too_large(place.stem, source)}
+
+    assert found - TOO_LARGE.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("\n" * 300, []),
+        ("\n" * 301, ["module m"]),
+        ("def f():\n" + "    x\n" * 39, []),
+        ("def f():\n" + "    x\n" * 40, ["function f"]),
+        ("class C:\n    async def f():\n" + "        x\n" * 40, ["function f"]),
+        ("class C:\n    def __init__(): ...\n" + "".join(f"    def f{n}(): ...\n" for n in range(12)), []),
+        ("class C:\n" + "".join(f"    def f{n}(): ...\n" for n in range(13)), ["class C"]),
+    ],
+)
+def test_a_ceiling_is_seen(source: str, found: list[str]) -> None:
+    """What stands at the ceiling passes, and one more does not."""
+    assert list(too_large("m", source)) == found
+
+
+def test_no_two_things_share_a_name() -> None:
+    """A module and a class each have a name of their own; the emulator, which shares no code, spells its own."""
+    places = defaultdict(set)
+    for place, source in modules():
+        if place.parts[0] == "emulator":
+            continue
+        if place.stem not in SHARED_MODULES:
+            places[place.stem].add(place)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].add(place)
+
+    assert {name for name, found in places.items() if len(found) > 1} - TWICE == set()
