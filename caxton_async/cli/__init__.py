@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 _COMMANDS: Final = {
     "demo": ("demo:demo", "Run a file of payments against the emulator, and check what happened."),
-    "emulator": ("emulate:emulator", "Serve the API on this machine, for trying things out."),
+    "emulator": ("emulator:emulator", "Serve the API on this machine, for trying things out."),
     "doctor": ("doctor:doctor", "Find what stands between you and a first call, without moving money."),
-    "endpoints": ("calls:endpoints", "List the calls of the API, with the fields that each takes."),
-    "call": ("calls:call", "Make one call of the API."),
+    "endpoints": ("endpoints:endpoints", "List the calls of the API, with the fields that each takes."),
+    "call": ("call:call", "Make one call of the API."),
     "run": ("running:run", "Make one call for each row of a file."),
     "resume": ("running:resume", "Go on with a batch that was stopped or killed."),
     "status": ("viewing:status", "Show how a batch stands, also while it runs."),
@@ -37,7 +37,7 @@ _AUTH: Final = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code."""
     try:
-        from caxton_async.cli.outcome import run
+        from caxton_async.cli._exit_codes import run
     except ModuleNotFoundError as error:
         needed = f"the command line needs {error.name}: python -m pip install 'caxton-async[cli]'"
         print(f"caxton: {needed}", file=sys.stderr)

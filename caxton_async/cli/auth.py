@@ -5,10 +5,10 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from caxton_async.cli.connect import act, check_production, connect, note_password_end, read_environment
-from caxton_async.cli.outcome import Failure
-from caxton_async.cli.output import plain, private_file, show_json, tell
-from caxton_async.cli.output import show as show_record
+from caxton_async.cli._client import check_production, connect, note_password_end, read_environment, view_for
+from caxton_async.cli._exit_codes import Failure
+from caxton_async.cli._output import echo_err, plain, private_file, show_json
+from caxton_async.cli._output import show as show_record
 from caxton_async.config import Configuration, from_env
 from caxton_async.endpoints import GENERATE_PASSWORD, RESET_CREDENTIALS
 from caxton_async.models import AccessToken, GeneratedPassword
@@ -35,7 +35,7 @@ def password(*, out: Path | None = None, show: bool = False, yes: bool = False, 
     note_password_end(configuration, generated.end_date)
     (show_json if json else show_record)(plain(generated, reveal=show))
     if out is not None:
-        tell(f"the password is in {out}; use it with: export CAXTON_PASSWORD_FILE={out.absolute()}")
+        echo_err(f"the password is in {out}; use it with: export CAXTON_PASSWORD_FILE={out.absolute()}")
 
 
 async def _generate(configuration: Configuration) -> GeneratedPassword:
@@ -76,9 +76,9 @@ def reset(*, yes: bool = False) -> None:
     asyncio.run(_reset(configuration))
     if configuration.identity_number is None:
         note_password_end(configuration, None)
-    tell("the password and the tokens are void: caxton auth password makes a new one")
+    echo_err("the password and the tokens are void: caxton auth password makes a new one")
 
 
 async def _reset(configuration: Configuration) -> None:
     async with connect(configuration) as client:
-        await act(client, configuration).auth.reset_credentials()
+        await view_for(client, configuration).auth.reset_credentials()

@@ -6,10 +6,10 @@ from typing import Any, Final, get_args
 
 from attrs import evolve, frozen
 
-from caxton_async.cli.connect import connect
-from caxton_async.cli.outcome import ExitCode, code_of
-from caxton_async.cli.output import printable, show_json, show_table, tell
-from caxton_async.cli.probe import Greeting, greet, probe_token_path, resolve
+from caxton_async.cli._client import connect
+from caxton_async.cli._exit_codes import ExitCode, code_of
+from caxton_async.cli._output import echo_err, printable, show_json, show_table
+from caxton_async.cli._probe import Greeting, probe_tls, probe_token_path, resolve
 from caxton_async.config import Configuration, from_env
 from caxton_async.endpoints import CATALOGUE, GET_ACCESS_TOKEN, Endpoint
 from caxton_async.errors import CaxtonError
@@ -81,7 +81,7 @@ def doctor(*, json: bool = False) -> int:
     else:
         show_table(("step", "", "what was found"), status)
     if examination.code:
-        tell("caxton: the first step that failed has to be put right before a call can be made")
+        echo_err("caxton: the first step that failed has to be put right before a call can be made")
     return examination.code
 
 
@@ -108,7 +108,7 @@ async def _check_network(examination: _Examination, configuration: Configuration
         examination.fail("DNS", addresses, ExitCode.LEFT)
         return
     examination.fine("DNS", f"the host has {len(addresses)} addresses, such as {addresses[0]}")
-    greeting = await greet(settings)
+    greeting = await probe_tls(settings)
     if isinstance(greeting, str):
         examination.fail("TLS", greeting, ExitCode.LEFT)
         return

@@ -19,8 +19,8 @@ from caxton_async.batch import (
 from caxton_async.batch.plan import Plan, make_plan, plan_digest, row_digest
 from caxton_async.batch.reader import SUFFIX
 from caxton_async.bulk import check_payment_date
-from caxton_async.cli.calls import find_endpoint
-from caxton_async.cli.output import show_json, show_table, tell
+from caxton_async.cli._output import echo_err, show_json, show_table
+from caxton_async.cli.call import find_endpoint
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
 from caxton_async.protocol.request import Caller
@@ -145,7 +145,7 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
     ]
     show_table((), rows)
     for text in doubles[:_MAX_DOUBLES]:
-        tell(f"suspected double: {text}")
+        echo_err(f"suspected double: {text}")
     hidden = plan.double_count - len(plan.doubles) + max(0, len(doubles) - _MAX_DOUBLES)
     if hidden:
-        tell(f"and {hidden} more suspected doubles")
+        echo_err(f"and {hidden} more suspected doubles")

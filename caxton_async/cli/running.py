@@ -28,10 +28,10 @@ from caxton_async.batch import (
     stream_rows,
 )
 from caxton_async.batch.states import SENDABLE
-from caxton_async.cli.calls import holds_secret
-from caxton_async.cli.connect import act, check_production, connect, read_environment
-from caxton_async.cli.outcome import ExitCode, Failure
-from caxton_async.cli.output import progress, show_json, show_table, tell
+from caxton_async.cli._client import check_production, connect, read_environment, view_for
+from caxton_async.cli._exit_codes import ExitCode, Failure
+from caxton_async.cli._output import echo_err, progress, show_json, show_table
+from caxton_async.cli.call import holds_secret
 from caxton_async.cli.plans import acting_for, find_batch_endpoint, input_of, prepare, show_plan
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
@@ -148,7 +148,7 @@ async def _run(batch: _Batch) -> BatchSummary:
             task.cancel()
         else:
             batch.stop.set()
-            tell("\nstopping: nothing more is sent, and the calls in flight may end (once more: stop at once)")
+            echo_err("\nstopping: nothing more is sent, and the calls in flight may end (once more: stop at once)")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
@@ -162,7 +162,7 @@ async def _run(batch: _Batch) -> BatchSummary:
 
         try:
             async with connect(_with_room(batch)) as client:
-                return await _send(batch, act(client, batch.configuration), on_progress)
+                return await _send(batch, view_for(client, batch.configuration), on_progress)
         except asyncio.CancelledError:
             if not batch.stop.is_set():
                 raise
@@ -208,13 +208,13 @@ def _conclude(batch: _Batch, summary: BatchSummary, *, as_json: bool) -> ExitCod
         show_json({"journal": str(batch.journal.path), "total": summary.total, "counts": counts, **paused})
     else:
         show_table(("state", "rows"), list(counts.items()))
-    tell(f"the journal is {path}; caxton report tells more")
+    echo_err(f"the journal is {path}; caxton report tells more")
     if summary.paused:
-        tell(f"paused: {summary.paused}")
+        echo_err(f"paused: {summary.paused}")
     if summary.left:
-        tell(f"{summary.left} rows are left; go on with: caxton resume {path}")
+        echo_err(f"{summary.left} rows are left; go on with: caxton resume {path}")
     if summary.unknown:
-        tell(
+        echo_err(
             f"{summary.unknown} outcomes are unknown, and are not sent again; see: caxton status {path} --state unknown"
         )
     code = code_of_counts(summary.counts)

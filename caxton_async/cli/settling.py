@@ -14,8 +14,8 @@ from caxton_async.batch.files import records
 from caxton_async.batch.reconcile import reconcile as reconcile_by_look_up
 from caxton_async.batch.reconcile import reconcile_statement
 from caxton_async.batch.statement import read_statement
-from caxton_async.cli.outcome import ExitCode, Failure
-from caxton_async.cli.output import plain, show, show_json, tell
+from caxton_async.cli._exit_codes import ExitCode, Failure
+from caxton_async.cli._output import echo_err, plain, show, show_json
 from caxton_async.cli.plans import find_batch_endpoint, input_of
 from caxton_async.cli.running import code_of_counts
 
@@ -66,7 +66,7 @@ def reconcile(  # noqa: PLR0913 -- each is an option of the command
     else:
         show(data["found"])
         show(data["left"])
-    tell(f"{len(findings.found)} settled, {len(findings.left)} left unknown")
+    echo_err(f"{len(findings.found)} settled, {len(findings.left)} left unknown")
     return code_of_counts(counts)
 
 
@@ -123,7 +123,7 @@ def settle(
     with Journal.open(journal) as opened:
         opened.settle(reference, paid=paid, who=by or getpass.getuser(), note=note)
         counts = opened.counts()
-    tell(
+    echo_err(
         f"{reference} is settled as {'paid' if paid else 'not paid'}; {counts[RowState.UNKNOWN]} unknown rows are left"
     )
     return ExitCode.ACCEPTED

@@ -10,8 +10,8 @@ from typing import TextIO
 from caxton_async.batch import JournalReader, JournalRow, RowState, read_journal
 from caxton_async.batch.page import render_page
 from caxton_async.batch.report import summarise, write_csv, write_csv_for_people, write_json
-from caxton_async.cli.outcome import Failure
-from caxton_async.cli.output import show_json, show_table, tell
+from caxton_async.cli._exit_codes import Failure
+from caxton_async.cli._output import echo_err, show_json, show_table
 from caxton_async.cli.running import code_of_counts
 from caxton_async.cli.settling import export_not_paid
 
@@ -38,7 +38,7 @@ def status(journal: Path, *, rows: bool = False, state: RowState | None = None, 
             show_json(data if shown is None else data | {"rows": shown})
         else:
             rows_text = "still being planned" if found.total is None else f"{found.total} rows"
-            tell(f"{found.endpoint} at {found.origin}, {rows_text}")
+            echo_err(f"{found.endpoint} at {found.origin}, {rows_text}")
             show_table(("state", "rows"), [(each.value, count) for each, count in counts.items() if count])
             if shown:
                 show_table(list(shown[0]), [list(row.values()) for row in shown])
@@ -80,7 +80,7 @@ def report(
                 with _writing(file) as opened:
                     write(found, opened)
         if not_paid is not None:
-            tell(f"{export_not_paid(found, not_paid)} rows are in {not_paid}")
+            echo_err(f"{export_not_paid(found, not_paid)} rows are in {not_paid}")
         if json:
             write_json(found, sys.stdout)
         elif not (csv or spreadsheet or html or not_paid):
@@ -97,7 +97,7 @@ def _writing(file: Path) -> Iterator[TextIO]:
     else:
         with opened:
             yield opened
-        tell(f"written: {file}")
+        echo_err(f"written: {file}")
         return
     raise Failure(f"{file} cannot be written ({problem})")
 
@@ -108,7 +108,7 @@ def _write_page(journal: JournalReader, file: TextIO) -> None:
 
 def _show_figures(journal: JournalReader) -> None:
     summary = summarise(journal)
-    tell(f"{summary.endpoint} at {summary.origin}, {summary.total} rows")
+    echo_err(f"{summary.endpoint} at {summary.origin}, {summary.total} rows")
     rows = [
         (group.name, group.count, ", ".join(f"{amount:f} {currency}" for currency, amount in group.amounts.items()))
         for group in summary.groups

@@ -24,7 +24,7 @@ from caxton_async.auth import holder
 from caxton_async.auth.stores import sqlite
 from caxton_async.batch import STATES
 from caxton_async.cli import build
-from caxton_async.cli.outcome import ExitCode
+from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.config import from_env
 from tests.support.places import ROOT
 

@@ -9,8 +9,8 @@ from tests.support.places import ROOT
 # Where a secret is revealed, and why.
 REVEALED = {
     "cli/auth.py": 2,  # a new password, and a token, into a private file
-    "cli/output.py": 1,  # on the terminal, when asked for with --show
-    "cli/scene.py": 1,  # the demo's password into a private file
+    "cli/_output.py": 1,  # on the terminal, when asked for with --show
+    "cli/demo/setup.py": 1,  # the demo's password into a private file
     "protocol/codec/writing.py": 2,  # the body and the form
     "protocol/reply.py": 1,  # to mask it where the server repeats it
     "auth/stores/sqlite.py": 1,  # the token store

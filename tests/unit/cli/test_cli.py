@@ -15,7 +15,7 @@ import pytest
 
 from caxton_async import CATALOGUE, ConfigurationError
 from caxton_async.cli import main
-from caxton_async.cli.output import plain, printable, private_file, progress, show
+from caxton_async.cli._output import plain, printable, private_file, progress, show
 from caxton_async.models import Balance, GeneratedPassword
 from caxton_async.secret import Secret
 from tests.support.command import COMMAND, bare_environment

@@ -14,8 +14,8 @@ import trustme
 from attrs import evolve
 
 from caxton_async import Settings
+from caxton_async.cli._probe import Greeting, probe_tls, probe_token_path
 from caxton_async.cli.doctor import doctor
-from caxton_async.cli.probe import Greeting, greet, probe_token_path
 from tests.support.command import Desk, Done, bare_environment, open_desk
 
 
@@ -204,7 +204,7 @@ def test_a_host_without_an_address_ends_the_examination(
 async def test_the_clock_is_compared_with_the_servers(line: str, is_right: Callable[[float | None], bool]) -> None:
     """The difference is above zero where this machine is ahead."""
     async with answering(head(line)) as settings:
-        found = await greet(settings)
+        found = await probe_tls(settings)
 
     assert isinstance(found, Greeting)
     assert is_right(found.clock_difference_s)
@@ -233,7 +233,7 @@ async def test_a_certificate_that_is_not_trusted_is_told() -> None:
     trustme.CA().issue_cert("localhost").configure_cert(context)
 
     async with answering(head(), context) as settings:
-        found = await greet(settings)
+        found = await probe_tls(settings)
 
     assert isinstance(found, str)
     assert "the certificate is not trusted" in found
@@ -248,7 +248,7 @@ async def test_a_trusted_certificate_is_described(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
 
     async with answering(head(), context) as settings:
-        found = await greet(settings)
+        found = await probe_tls(settings)
 
     assert isinstance(found, Greeting)
     assert found.tls.startswith("TLSv1.3, the certificate is trusted until ")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from caxton_async.cli.outcome import Failure
-from caxton_async.cli.output import tell
+from caxton_async.cli._exit_codes import Failure
+from caxton_async.cli._output import echo_err
 from caxton_async.config import Configuration, from_env
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
@@ -64,7 +64,7 @@ def connect(configuration: Configuration, *, on_event: Callable[[Event], None] |
     return CaxtonClient(configuration.credentials, settings, token_store=store)
 
 
-def act(client: "CaxtonClient", configuration: Configuration) -> "CaxtonClient":
+def view_for(client: "CaxtonClient", configuration: Configuration) -> "CaxtonClient":
     """Return the view that acts for the account and the user that the environment names, if any."""
     if configuration.identity_number is not None:
         client = client.for_account(configuration.identity_number)
@@ -111,4 +111,4 @@ def _warn_of_end(configuration: Configuration) -> None:
     left = end - dt.datetime.now(dt.UTC)
     if left < _SOON:
         when = f"ends on {end:%Y-%m-%d}, in {left.days} days" if left > dt.timedelta() else f"ended on {end:%Y-%m-%d}"
-        tell(f"warning: the password {when}: make a new one with caxton auth reset and caxton auth password")
+        echo_err(f"warning: the password {when}: make a new one with caxton auth reset and caxton auth password")

@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 
 from caxton_async.batch import BULK_PAYMENTS, Row, RowState, read_rows
 from caxton_async.bulk import BulkPaymentRow
-from caxton_async.cli.outcome import ExitCode, Failure
-from caxton_async.cli.output import show_json, show_table, tell
-from caxton_async.cli.scene import plan_scene, set_up
-from caxton_async.cli.verdict import Comparison, Story, compare
-from caxton_async.cli.watch import Watch, started
+from caxton_async.cli._exit_codes import ExitCode, Failure
+from caxton_async.cli._output import echo_err, show_json, show_table
+from caxton_async.cli.demo.child_process import Watch, started
+from caxton_async.cli.demo.compare import Comparison, Story, compare
+from caxton_async.cli.demo.setup import plan_scene, set_up
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.models import MoveFunds
 
@@ -46,7 +46,7 @@ def demo(
     """
     with tempfile.TemporaryDirectory(prefix="caxton-demo-") as folder:
         # Read by their bytes: the package may stand in a zip file.
-        samples = files("caxton_async.cli")
+        samples = files("caxton_async.cli.demo")
         given, payroll = Path(folder, file.name if file else "sample.csv"), Path(folder, "payroll.csv")
         if not file:
             given.write_bytes((samples / given.name).read_bytes())
@@ -67,13 +67,15 @@ def _play(rows: list[Row], file: Path, payroll: Path) -> Comparison:
     faults = file.parent / "faults.json"
     faults.write_text(json_text.dumps(_faults(len(rows), after=len(scene.first_moves))))
     with _emulator(faults) as variables:
-        tell(f"The Caxton API is emulated at {variables['CAXTON_BASE_URL']} in a process of its own; no money is real.")
+        echo_err(
+            f"The Caxton API is emulated at {variables['CAXTON_BASE_URL']} in a process of its own; no money is real."
+        )
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CAXTON_")} | variables
         environment["CAXTON_STATE_DIR"] = str(file.parent)
         environment["CAXTON_PASSWORD_FILE"] = str(file.parent / "password")
         asyncio.run(set_up(scene, environment))
-        tell(f"A password was generated, and one login made; {scene}.")
-        tell("Now payments go out together, while answers are lost, calls refused, and the whole process is killed.")
+        echo_err(f"A password was generated, and one login made; {scene}.")
+        echo_err("Payments go out together, while answers are lost, calls refused, and the whole process is killed.")
         moves, pay = Watch(file, MOVE_FUNDS, environment), Watch(payroll, BULK_PAYMENTS, environment)
         moves.run("--concurrency", str(_CONCURRENCY), kill_at=len(rows) // 5)
         moves.resume("--concurrency", str(_CONCURRENCY))
@@ -123,12 +125,12 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
     if as_json:
         show_json(comparison.as_data())
     else:
-        tell("")
+        echo_err("")
         show_table(("", "the client says", "the emulator's ledger says"), comparison.lines())
     for text in comparison.problems:
-        tell(f"they disagree: {text}")
+        echo_err(f"they disagree: {text}")
     if comparison.counts.get(RowState.UNKNOWN):
-        tell("Unknown are the calls whose answer was lost, or that were in flight when the process was killed.")
+        echo_err("Unknown are the calls whose answer was lost, or that were in flight when the process was killed.")
     if comparison.agrees:
-        tell("Both agree: nothing was paid twice and nothing was lost; what is unknown is listed, not guessed.")
-        tell("Next: caxton emulator, then caxton doctor; caxton --help names the rest.")
+        echo_err("Both agree: nothing was paid twice and nothing was lost; what is unknown is listed, not guessed.")
+        echo_err("Next: caxton emulator, then caxton doctor; caxton --help names the rest.")

@@ -6,8 +6,8 @@ import shlex
 import signal
 from pathlib import Path
 
-from caxton_async.cli.outcome import Failure
-from caxton_async.cli.output import tell
+from caxton_async.cli._exit_codes import Failure
+from caxton_async.cli._output import echo_err
 
 # How many requests and moves are remembered; the counts and sums are complete whatever happens.
 _HISTORY = 100_000
@@ -49,11 +49,11 @@ async def _serve(port: int, seed: int, faults: Path | None, *, as_json: bool) ->
             "CAXTON_USERNAME": served.credentials.username,
             "CAXTON_CLIENT_NAME": served.credentials.client_name,
         } | {f"CAXTON_PATH_{name.upper()}": path for name, path in served.settings.paths.items()}
-        tell(f"The Caxton API is emulated at {served.base_url} until Ctrl-C.  In another terminal:")
+        echo_err(f"The Caxton API is emulated at {served.base_url} until Ctrl-C.  In another terminal:")
         if as_json:
             print(json_text.dumps(variables), flush=True)
         else:
             print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()), flush=True)
-        tell("Then make a password: caxton auth password --out FILE && export CAXTON_PASSWORD_FILE=FILE")
+        echo_err("Then make a password: caxton auth password --out FILE && export CAXTON_PASSWORD_FILE=FILE")
         await stopped.wait()
-    tell("stopped")
+    echo_err("stopped")

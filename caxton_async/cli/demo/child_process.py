@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, Final
 from attrs import define
 
 from caxton_async.batch import JournalRefused, RowState, default_path, read_journal, read_rows
-from caxton_async.cli.outcome import ExitCode, Failure
-from caxton_async.cli.output import Bar, progress, tell
+from caxton_async.cli._exit_codes import ExitCode, Failure
+from caxton_async.cli._output import Bar, echo_err, progress
 from caxton_async.endpoints import Endpoint
 
 _POLL_S: Final = 0.05
@@ -78,12 +78,12 @@ class Watch:
 
     def run(self, *options: str, kill_at: int | None = None) -> None:
         """Begin the batch; once `kill_at` rows are done and the rest is held back, kill it."""
-        tell(f"\n$ caxton run {self.endpoint.name} {self.file.name}")
+        echo_err(f"\n$ caxton run {self.endpoint.name} {self.file.name}")
         self._follow(["run", self.endpoint.name, str(self.file), *options], kill_at)
 
     def resume(self, *options: str) -> None:
         """Go on with the batch."""
-        tell(f"\n$ caxton resume {self.journal.name}")
+        echo_err(f"\n$ caxton resume {self.journal.name}")
         self._follow(["resume", str(self.journal), *options], None)
 
     def _follow(self, arguments: list[str], kill_at: int | None) -> None:
@@ -97,7 +97,7 @@ class Watch:
             was_killed = self._watch(process, bar, kill_at)
             code = process.wait()
         if was_killed:
-            tell("the process was killed (kill -9) with calls in flight")
+            echo_err("the process was killed (kill -9) with calls in flight")
         elif code not in {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.UNKNOWN}:
             raise Failure(f"the batch ended with {code}: {said.read_text().strip()}", ExitCode.LEFT)
 

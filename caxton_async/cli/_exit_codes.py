@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from caxton_async.cli.output import tell
+from caxton_async.cli._output import echo_err
 from caxton_async.errors import (
     AuthenticationFailed,
     CaxtonError,
@@ -68,18 +68,18 @@ def code_of(error: CaxtonError) -> ExitCode:
 def run(app: App, arguments: Sequence[str]) -> int:
     """Run a command line; an error is one sentence on stderr, and SIGTERM does what Ctrl-C does."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    warnings.showwarning = lambda message, *_args, **_kwargs: tell(f"warning: {message}")
+    warnings.showwarning = lambda message, *_args, **_kwargs: echo_err(f"warning: {message}")
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        tell(f"caxton: {' '.join(str(error).split())}  See: caxton --help")
+        echo_err(f"caxton: {' '.join(str(error).split())}  See: caxton --help")
         return ExitCode.USAGE
     except CaxtonError as error:
-        tell(f"caxton: {error}")
+        echo_err(f"caxton: {error}")
         return code_of(error)
     except KeyboardInterrupt:
-        tell("caxton: interrupted")
+        echo_err("caxton: interrupted")
         return 128 + signal.SIGINT
     except BrokenPipeError:  # whoever read stdout has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

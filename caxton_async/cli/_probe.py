@@ -49,12 +49,12 @@ async def resolve(settings: Settings) -> list[str] | str:
     return [str(address[0]) for *_, address in found]
 
 
-async def greet(settings: Settings) -> Greeting | str:
+async def probe_tls(settings: Settings) -> Greeting | str:
     """Connect, look at the certificate and the server's time, and say what went wrong if anything did."""
-    return await asyncio.to_thread(_greet, settings)
+    return await asyncio.to_thread(_probe_tls, settings)
 
 
-def _greet(settings: Settings) -> Greeting | str:
+def _probe_tls(settings: Settings) -> Greeting | str:
     try:
         connection = _connect(settings)
         try:

@@ -19,7 +19,7 @@ from caxton_async.secret import Secret
 _WIDE = 100_000
 
 
-def tell(text: str) -> None:
+def echo_err(text: str) -> None:
     """Say something to a person."""
     print(printable(text), file=sys.stderr, flush=True)
 
@@ -134,7 +134,7 @@ class _Lines:
         tenth = 10 * done // max(self._total, 1)
         if tenth > self._told:
             self._told = tenth
-            tell(f"{self._title}: {done} of {self._total}{f', {note}' if note else ''}")
+            echo_err(f"{self._title}: {done} of {self._total}{f', {note}' if note else ''}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`caxton endpoints` and `caxton call`: what can be called, and one call."""
+"""`caxton call`: one call of the API."""
 
 import asyncio
 import difflib
@@ -8,52 +8,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 
-from attrs import fields, fields_dict, has
+from attrs import fields, has
 
 from caxton_async.batch.columns import Misfit, Slot, slots_of
 from caxton_async.bulk import fold
-from caxton_async.cli.connect import act, check_production, connect, read_environment
-from caxton_async.cli.outcome import ExitCode, Failure
-from caxton_async.cli.output import plain, private_file, show_json, show_table, tell
-from caxton_async.cli.output import show as show_record
+from caxton_async.cli._client import check_production, connect, read_environment, view_for
+from caxton_async.cli._exit_codes import ExitCode, Failure
+from caxton_async.cli._output import echo_err, plain, private_file, show_json
+from caxton_async.cli._output import show as show_record
 from caxton_async.config import Configuration
 from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import InvalidRequest
 from caxton_async.events import Event
 from caxton_async.protocol.codec import spellings
 from caxton_async.secret import Secret
-
-
-def endpoints(*, json: bool = False) -> None:
-    """List the calls of the API, with the fields that each takes.
-
-    Args:
-        json: Print a JSON list of {name, method, path, repeatable, documented, fields}.
-    """
-    if json:
-        show_json([_describe(endpoint) for endpoint in CATALOGUE.values()])
-        return
-    rows = []
-    for endpoint in CATALOGUE.values():
-        names = (slot.name if slot.required else f"[{slot.name}]" for slot in slots_of(endpoint.sends))
-        notes = [
-            text
-            for text, applies in (("repeatable", endpoint.repeatable), ("path assumed", not endpoint.documented))
-            if applies
-        ]
-        rows.append((endpoint.name, endpoint.method, endpoint.path, " ".join(names), ", ".join(notes)))
-    show_table(("name", "method", "path", "fields", ""), rows)
-
-
-def _describe(endpoint: Endpoint[Any, Any]) -> dict[str, object]:
-    return {
-        "name": endpoint.name,
-        "method": endpoint.method,
-        "path": endpoint.path,
-        "repeatable": endpoint.repeatable,
-        "documented": endpoint.documented,
-        "fields": [] if endpoint.sends is None else list(fields_dict(endpoint.sends)),
-    }
 
 
 def call(
@@ -90,7 +58,7 @@ def call(
         if file is not None:
             os.write(file, json_text.dumps(plain(result, reveal=True)).encode())
     if out is not None:
-        tell(f"the result is in {out}")
+        echo_err(f"the result is in {out}")
     _print(plain(result, reveal=show), as_json=json)
 
 
@@ -98,7 +66,7 @@ def _print(data: object, *, as_json: bool) -> None:
     if as_json:
         show_json(data)
     elif data is None:
-        tell("accepted")
+        echo_err("accepted")
     else:
         show_record(data)
 
@@ -112,7 +80,7 @@ async def _call(configuration: Configuration, endpoint: Endpoint[Any, Any], requ
 
     async with connect(configuration, on_event=watch) as client:
         try:
-            return await act(client, configuration).call(endpoint, request)
+            return await view_for(client, configuration).call(endpoint, request)
         except asyncio.CancelledError:
             if not unknown:
                 raise

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from caxton_async.bulk import BulkPaymentRow
-from caxton_async.cli.output import private_file
+from caxton_async.cli._output import private_file
 from caxton_async.config import from_env
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.models import MoveFunds
