@@ -1,30 +1,24 @@
 """Runs every benchmark and writes `RESULTS.md` and `chart.svg`: `python benchmarks/results.py [NAME ...]`.
 
-What belongs here: the page, the chart, and on what machine they were made.  What does not: measuring; each `bench_*.py`
-does that in a process of its own and prints its part of the page.
+Each `bench_*.py` measures in a process of its own and prints its part of the page.
 """
 
 import datetime as dt
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib import pyplot as plt
+from chart import draw
 
 HERE = Path(__file__).parent
 PACKAGES = (
     *("aiohttp", "attrs", "cattrs", "msgspec", "anyio", "pydantic"),
     *("stripe", "increase", "modern-treasury", "openai", "Authlib", "httpx", "httpx2"),
     *("azure-core", "azure-identity", "aiobotocore", "google-auth", "gcloud-aio-auth"),
-)
-PEERS = re.compile(
-    r"^\| (?P<name>[^|]+?) +\| (?P<ratio>[\d.]+)x \| (?P<low>[\d.]+) to (?P<high>[\d.]+) \|", re.MULTILINE
 )
 HEAD = """\
 # Results
@@ -71,33 +65,6 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def draw(table: str, target: Path) -> None:
-    """Draw the CPU of each client in the table of the peers."""
-    rows = [(m["name"], float(m["ratio"]), float(m["low"]), float(m["high"])) for m in PEERS.finditer(table)]
-    names, ratios, lows, highs = zip(*sorted(rows, key=lambda row: -row[1]), strict=True)
-    mpl.rcParams["svg.hashsalt"] = "caxton"
-    figure, axes = plt.subplots(figsize=(9, 0.36 * len(names) + 1.4))
-    colours = ["#0b6e4f" if "caxton" in name else "#9aa5b1" for name in names]
-    spread = [
-        [ratio - low for ratio, low in zip(ratios, lows, strict=True)],
-        [high - ratio for ratio, high in zip(ratios, highs, strict=True)],
-    ]
-    axes.barh(names, ratios, color=colours, xerr=spread, error_kw={"ecolor": "#52606d", "elinewidth": 1, "capsize": 2})
-    for place, ratio in enumerate(ratios):
-        axes.annotate(
-            f"{ratio:.2f}x", (highs[place], place), (6, 0), textcoords="offset points", va="center", fontsize=9
-        )
-    axes.set_xlim(0, max(highs) * 1.1)
-    axes.xaxis.set_major_formatter("{x:g}x")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(
-        "CPU of one call, 32 in flight, caxton-async = 1 (bar: median; line: middle half)", fontsize=11, loc="left"
-    )
-    figure.tight_layout()
-    figure.savefig(target, metadata={"Date": None})
-    plt.close(figure)
-
-
 def main(*names: str) -> None:
     """Run the benchmarks, all or those named, and write the page."""
     load = f"{os.getloadavg()[0]:.1f}"
@@ -113,8 +80,7 @@ def main(*names: str) -> None:
         packages=", ".join(installed()),
     )
     (HERE / "RESULTS.md").write_text("\n".join([head, *parts.values()]), encoding="utf-8")
-    if PEERS.search(parts.get("bench_peers", "")):
-        draw(parts["bench_peers"], HERE / "chart.svg")
+    draw(parts.get("bench_peers", ""))
 
 
 if __name__ == "__main__":
