@@ -140,6 +140,15 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest of every dependency, aiohttp's next release among them."""
+    install_groups(session, "build", "test")
+    session.install("--upgrade", "--editable", ".[all]")
+    session.install("--upgrade", "--pre", *(each for each in PROJECT["project"]["dependencies"] if "aiohttp" in each))
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "not long", *session.posargs)
+
+
+@nox.session
 def installed(session: nox.Session) -> None:
     """Run the package as a zip without its metadata, as frozen programs and stripped layers hold it."""
     session.install("--require-hashes", "--requirement", "locks/tests.txt")
@@ -173,7 +182,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def mutate(session: nox.Session) -> None:
-    """Switch each safety setting off in turn, in a copy, and see a test notice; words choose settings by name."""
+    """Switch each safety setting off in turn, and see a test notice; words choose settings by name."""
     install(session, "tests")
     session.run("python", "-m", "tests.mutations", *session.posargs)
 
@@ -209,8 +218,8 @@ def release(session: nox.Session) -> None:
     users = Path(session.create_tmp(), "users").absolute()
     session.run("python", "-m", "venv", "--clear", "--without-pip", str(users))
     python, name = str(users / "bin" / "python"), PROJECT["project"]["name"]
-    wanted = f"{name}[all]=={PROJECT['project']['version']}"
-    session.run("pip", "--python", python, "install", "--quiet", "--find-links", str(dist), wanted)
+    (wheel,) = dist.glob("*.whl")
+    session.run("pip", "--python", python, "install", "--quiet", f"{wheel}[all]")
     bom = str(dist / f"{name}.cdx.json")
     about = ["--output-reproducible", "--mc-type", "library", "--pyproject", "pyproject.toml"]
     session.run("cyclonedx-py", "environment", *about, "--output-file", bom, python, env=env)
@@ -222,8 +231,7 @@ def build(session: nox.Session, folder: Path, env: dict[str, str]) -> dict[str, 
     """Build what the last commit holds in a folder of its own, and return the digest of each file that comes of it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    archive = str(folder.with_suffix(".tar"))
-    session.run("git", "archive", "--output", archive, "HEAD", external=True)
-    shutil.unpack_archive(archive, folder)
-    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), str(folder), env=env, silent=True)
+    session.run("git", "clone", "--quiet", ".", str(folder), external=True)  # a tag gives the version
+    command = ("python", "-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), str(folder))
+    session.run(*command, env=env, silent=True)
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (folder / "dist").iterdir()}

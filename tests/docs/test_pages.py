@@ -60,12 +60,18 @@ def test_a_table_of_a_page_is_that_of_the_code(page: Path, name: str, make: Call
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
-    """A link to a file of the project names a file that is there."""
-    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+    """A link to a file of the project names a file that is there; those of the README hold on other sites too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    links = re.findall(rf"\]\((?:{project}/(?:blob|tree)/main/([^)#]+)|(?!https?://|#)([^)#]+))", page.read_text())
 
-    missing = [link for link in links if not (page.parent / link).exists()]
+    missing = [
+        link
+        for absolute, relative in links
+        if not (link := ROOT / absolute if absolute else page.parent / relative).exists()
+    ]
 
     assert missing == []
+    assert page != README or not any(relative for _, relative in links)
 
 
 def leaves(nav: object) -> Iterator[str]:
