@@ -64,11 +64,8 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
     links = re.findall(rf"\]\((?:{project}/(?:blob|tree)/main/([^)#]+)|(?!https?://|#)([^)#]+))", page.read_text())
 
-    missing = [
-        link
-        for absolute, relative in links
-        if not (link := ROOT / absolute if absolute else page.parent / relative).exists()
-    ]
+    targets = [ROOT / absolute if absolute else page.parent / relative for absolute, relative in links]
+    missing = [target for target in targets if not target.exists()]
 
     assert missing == []
     assert page != README or not any(relative for _, relative in links)

@@ -33,23 +33,19 @@ def supported() -> list[str]:
 def test_every_session_named_exists(page: Path) -> None:
     """What a page or a workflow tells nox to run is in the noxfile."""
     text = page.read_text()
-    named = {
-        *re.findall(r"nox -s ([a-z]+)", text),
-        *re.findall(r"[a-z]+", "".join(re.findall(r"session: \[(.*)\]", text))),
-    }
+    matrix = " ".join(re.findall(r"session: \[(.*)\]", text))
+    named = {*re.findall(r"nox -s ([a-z]+)", text), *re.findall(r"[a-z]+", matrix)}
 
     assert named <= sessions()
 
 
 def test_the_workflow_tests_every_supported_python() -> None:
-    """The matrix of the workflow, and the classifiers but for a Python that has not been tried, are those of the noxfile."""
+    """The matrix of the workflow is that of the noxfile; a Python gets its classifier once it was tried."""
     matrix = re.search(r"python: \[(.*)\]", (ROOT / ".github/workflows/ci.yml").read_text())
     classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
 
     assert re.findall(r"[\d.]+", matrix[1]) == supported()
-    assert {each for each in classifiers if " :: 3." in each} <= {
-        f"Programming Language :: Python :: {version}" for version in supported()
-    }
+    assert {each.rpartition(" :: ")[2] for each in classifiers if " :: 3." in each} <= set(supported())
 
 
 def test_the_hooks_before_a_commit_use_the_ruff_of_the_gate() -> None:
