@@ -1,29 +1,16 @@
 """What every test has around it: loopback and nothing else, and nothing left open behind it."""
 
 import asyncio
-import functools
 import ipaddress
 import os
 import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
-from types import SimpleNamespace
 
-import aiohttp.client_proto
-import aioresponses.core
 import hypothesis
 import pytest
 import pytest_asyncio
-
-# aioresponses 0.7.9 knows aiohttp up to 3.13: since 3.14 a response wants the writer of its request, and a body over
-# twice the reader's limit (128 KiB) tries to pause a parser that a faked connection does not have.
-aioresponses.core.ClientResponse = functools.partial(
-    aiohttp.ClientResponse, stream_writer=SimpleNamespace(output_size=0)
-)
-aioresponses.core.stream_reader_factory = lambda loop: aiohttp.StreamReader(
-    aiohttp.client_proto.ResponseHandler(loop=loop), limit=2**40, loop=loop
-)
 
 # Whoever started the tests in the background has them, and the programs that they start, pass over Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,7 +19,18 @@ import attrs
 from rich.console import Console
 
 import caxton_async
-from caxton_async import CATALOGUE, CaxtonClient, CaxtonError, Event, Settings, bulk, models, resources, testing
+from caxton_async import (
+    CATALOGUE,
+    CaxtonClient,
+    CaxtonError,
+    Event,
+    Settings,
+    bulk,
+    emulator,
+    models,
+    resources,
+    testing,
+)
 from caxton_async.auth import holder
 from caxton_async.auth.stores import sqlite
 from caxton_async.batch import STATES
@@ -244,7 +255,7 @@ TABLES: list[tuple[Path, str, Callable[[], str]]] = [
     (API / "groups.md", "groups", lambda: entries(resources)),
     (API / "models.md", "models", lambda: entries(models, bulk)),
     (API / "stores.md", "stores", lambda: entries(holder, sqlite)),
-    (API / "emulator.md", "emulator", lambda: entries(caxton_async.emulator)),
+    (API / "emulator.md", "emulator", lambda: entries(emulator)),
     (API / "testing.md", "testing", lambda: entries(testing)),
 ]
 

@@ -12,6 +12,7 @@ from caxton_async import endpoints as e
 from caxton_async import models as m
 from caxton_async.endpoints import CATALOGUE
 from caxton_async.protocol.request import Caller
+from caxton_async.testing import aioresponses_shim
 from tests.support.replies import build, sample
 from tests.unit.protocol.test_samples import CARD, CASES, USER, Case, answer_of
 
@@ -45,8 +46,8 @@ METHODS: dict[str, Callable[[CaxtonClient], Awaitable[object]]] = {
 
 
 def answers(server: aioresponses, url: str, method: str, body: bytes) -> None:
-    """Have the faked session answer a request, whole."""
-    server.add(url, method, body=body, headers={"Content-Length": str(len(body))})
+    """Have the faked session answer a request."""
+    server.add(url, method, body=body)
 
 
 def answer_login(server: aioresponses) -> str:
@@ -60,7 +61,7 @@ def answer_login(server: aioresponses) -> str:
 async def test_a_method_makes_its_call_and_returns_its_answer(case: Case) -> None:
     """Line, headers and body are those of the guide, the token is added, and the result is the sample's."""
     drawn = build(case.endpoint, case.request, Caller("ID-1"), SETTINGS)
-    with aioresponses() as server:
+    with aioresponses_shim() as server:
         answer_login(server)
         answers(server, drawn.url, drawn.method, answer_of(case))
         async with CaxtonClient(Credentials("<username>", "cxtnclient", "<password>"), SETTINGS) as caxton:
@@ -83,7 +84,7 @@ def test_every_call_of_the_catalogue_is_made_above() -> None:
 async def test_many_calls_make_one_login() -> None:
     """The token is fetched by the first call, and used by all."""
     drawn = build(e.CREATE_WALLET, m.CreateWallet("Marketing"), settings=SETTINGS)
-    with aioresponses() as server:
+    with aioresponses_shim() as server:
         login = answer_login(server)
         for _ in range(3):
             answers(server, drawn.url, "POST", sample("14_create_wallet_response"))
@@ -101,7 +102,7 @@ async def test_many_calls_make_one_login() -> None:
 async def test_an_envelope_and_a_key_are_given_where_asked_for() -> None:
     """What stands around a result, the name of an event, and a rejection are all one's own choice."""
     hook = build(e.CREATE_WEBHOOK_ENDPOINT, m.CreateWebhookEndpoint("Payment", "https://h.example/"), settings=SETTINGS)
-    with aioresponses() as server:
+    with aioresponses_shim() as server:
         answer_login(server)
         answers(server, hook.url, "POST", sample("16_create_webhook_endpoint_response"))
         answers(server, SETTINGS.root_url + "wallets", "POST", sample("14_create_wallet_response"))

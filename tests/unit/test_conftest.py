@@ -1,29 +1,12 @@
-"""The tests' own surroundings: the shim for aioresponses, the guard of the network, the search for what was left."""
+"""The tests' own surroundings: the guard of the network, the search for what was left."""
 
-import asyncio
 import socket
 
-import aiohttp
 import pytest
-from aioresponses import aioresponses
 
 from tests.support.places import ROOT
 
 pytest_plugins = ["pytester"]
-
-URL = "https://caxton.test/api/countries"
-
-
-@pytest.mark.parametrize("size", [0, 1, 128 * 1024 + 1, 1_000_000], ids=["empty", "short", "over-limit", "long"])
-async def test_a_faked_reply_is_read_whole(size: int) -> None:
-    """A body of any size comes out of a faked reply as it went in."""
-    with aioresponses() as fake:
-        fake.get(URL, body=b"x" * size)
-
-        async with aiohttp.ClientSession() as session, session.get(URL) as reply:
-            body = await asyncio.wait_for(reply.read(), timeout=10)
-
-    assert body == b"x" * size
 
 
 def test_a_name_that_is_not_ours_does_not_resolve() -> None:
