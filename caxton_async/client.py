@@ -17,6 +17,7 @@ from caxton_async.config import Credentials, Settings, from_env
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.models import Envelope
+from caxton_async.protocol.request import Caller
 from caxton_async.secret import Secret
 from caxton_async.session import Session, View
 
@@ -84,6 +85,16 @@ class CaxtonClient:
         return self._session.settings
 
     @property
+    def credentials(self) -> Credentials:
+        """The credentials that the client was made with; the password is masked."""
+        return self._session.credentials
+
+    @property
+    def caller(self) -> Caller:
+        """The account and the user for whom this view makes calls; the user's token is masked."""
+        return self._view.caller
+
+    @property
     def acting_for(self) -> str:
         """For whom this view makes calls, in words that hold no secret: a batch is resumed for the same."""
         return self._view.caller.name
@@ -102,14 +113,17 @@ class CaxtonClient:
         """
         return self._with(r.act_for(self._view, identity_number))
 
-    def for_user(self, user_token: str | Secret) -> Self:
+    def for_user(self, user_token: str | Secret, *, user_id: str | None = None) -> Self:
         """Return a view whose calls are made for a user account.
+
+        `user_id` is what the API calls the user (`CreatedUser.user_id`): it binds a batch to the user whatever becomes
+        of the token.
 
         **Raises** InvalidRequest when no header can carry `user_token`.
         """
         if isinstance(user_token, str):
             user_token = Secret(user_token)  # at once: a crash reporter shows the variables of frames
-        return self._with(r.act_as(self._view, user_token))
+        return self._with(r.act_as(self._view, user_token, user_id))
 
     def with_options(
         self,

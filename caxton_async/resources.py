@@ -188,10 +188,10 @@ def act_for(view: View, identity_number: str) -> View:
     return evolve(view, caller=evolve(view.caller, identity_number=identity_number))
 
 
-def act_as(view: View, user_token: Secret) -> View:
+def act_as(view: View, user_token: Secret, user_id: str | None = None) -> View:
     """Return `view` for a user account.
 
     **Raises** InvalidRequest when no header can carry `user_token`.
     """
     check_header_value(user_token, "the user token")
-    return evolve(view, caller=evolve(view.caller, user_token=user_token))
+    return evolve(view, caller=evolve(view.caller, user_token=user_token, user_id=user_id))

@@ -69,13 +69,19 @@ class Caller:
 
     identity_number: str | None = None
     user_token: Secret | None = None
+    user_id: str | None = None  # the vendor's name of the user, which outlives the token
+
+    @property
+    def user_name(self) -> str | None:
+        """What the user is known by: its id, else a digest of its token; None where no user is named."""
+        if self.user_id is not None or self.user_token is None:
+            return self.user_id
+        return f"token {hashlib.sha256(self.user_token.reveal().encode()).hexdigest()[:16]}"
 
     @property
     def name(self) -> str:
-        """The account, and a digest of the user's token: tells one caller from another, and reveals no secret."""
-        token = self.user_token
-        user = hashlib.sha256(token.reveal().encode()).hexdigest()[:16] if token else "no user"
-        return f"{self.identity_number or 'the main account'}, {user}"
+        """The account and the user: tells one caller from another, and reveals no secret."""
+        return f"{self.identity_number or 'the main account'}, {self.user_name or 'no user'}"
 
 
 def check_header_value(value: object, name: str) -> None:
