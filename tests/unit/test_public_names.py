@@ -138,7 +138,7 @@ def test_the_client_has_these_methods_and_groups() -> None:
     assert methods_of(CaxtonClient) == {
         "aclose": "(self)",
         "for_account": "(self, identity_number)",
-        "for_user": "(self, user_token, *, user_id)",
+        "for_user": "(self, user_token, *, user_id=None)",
         "with_options": "(self, *, deadline_s=None, attempt_timeout_s=None, max_attempts=None)",
         "call": "(self, endpoint, request=None)",
         "call_envelope": "(self, endpoint, request=None)",
