@@ -144,7 +144,7 @@ def test_the_client_has_these_methods_and_groups() -> None:
         "call_envelope": "(self, endpoint, request=None)",
     }
     groups = {name for name, value in vars(CaxtonClient).items() if isinstance(value, property | cached_property)}
-    assert groups - {"acting_for", "settings"} == set(GROUPS)
+    assert groups - {"acting_for", "caller", "credentials", "settings"} == set(GROUPS)
 
 
 def test_every_call_of_the_catalogue_is_a_constant() -> None:
