@@ -8,35 +8,9 @@ import sys
 from collections.abc import Iterator
 
 from answers import ANSWERS
+from bodies import BODIES
 
-ENVELOPE = json.dumps(
-    {
-        "Content": {
-            "Model": {
-                "Balances": [
-                    {
-                        "Balance": 1040.31,
-                        "CcyCode": "GBP",
-                        "BaseCcyCode": "GBP",
-                        "AlphabeticCode": "GBP",
-                        "Description": "British Pound Sterling",
-                        "NumericCode": "826",
-                        "Symbol": "GBP",
-                        "ApiStatusCode": 100,
-                        "ApiStatus": "IsValid",
-                        "ApiStatusDescription": "Valid Operation",
-                    },
-                    {"Balance": 30.25, "CcyCode": "POTBC-GBP", "BaseCcyCode": "GBP"},
-                ],
-                "ApiStatusCode": 100,
-                "ApiStatus": "IsValid",
-                "ApiStatusDescription": "Valid Operation",
-            },
-            "ExpectedResponses": ["IsValid"],
-        }
-    },
-    separators=(",", ":"),
-).encode()
+ENVELOPE = BODIES["leanest"]
 TOKEN = b'{"access_token":"benchmark","token_type":"bearer","expires_in":2591999}'
 TOKEN_PATH = b"/token"
 SILENT = "silent"  # below the base URL: what is never answered
@@ -49,6 +23,7 @@ def _reply(body: bytes) -> bytes:
 
 _REPLIES = {path.encode(): _reply(json.dumps(body, separators=(",", ":")).encode()) for path, body in ANSWERS.items()}
 _REPLIES[f"/api/{SILENT}".encode()] = b""
+_BY_SEGMENT = {name.encode(): _reply(body) for name, body in BODIES.items()}
 
 
 class _Static(asyncio.Protocol):
@@ -71,7 +46,8 @@ class _Static(asyncio.Protocol):
                 return
             self.buffer = self.buffer[end + 4 + length :]
             path = head.split(b" ", 2)[1]
-            self.transport.write(self.token if TOKEN_PATH in path else _REPLIES.get(path, self.answer))
+            reply = self.token if TOKEN_PATH in path else _REPLIES.get(path)
+            self.transport.write(reply if reply is not None else _BY_SEGMENT.get(path.split(b"/", 2)[1], self.answer))
 
 
 async def _serve() -> None:
