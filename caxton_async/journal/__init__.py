@@ -1,8 +1,10 @@
 """The journal: one store of batches and single payments, of what was sent and what came of it."""
 
+from caxton_async.journal.opening import open_journal, state_folder
 from caxton_async.journal.protocol import Check, Journal, JournalReader, Known, Recorded, Taken, Worker
 from caxton_async.journal.states import (
     STATES,
+    Adopted,
     BatchInfo,
     Binding,
     Decision,
@@ -19,6 +21,7 @@ from caxton_async.journal.states import (
 
 __all__ = [
     "STATES",
+    "Adopted",
     "BatchInfo",
     "Binding",
     "Check",
@@ -38,4 +41,6 @@ __all__ = [
     "SameRequest",
     "Taken",
     "Worker",
+    "open_journal",
+    "state_folder",
 ]

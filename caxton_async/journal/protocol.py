@@ -22,6 +22,7 @@ from typing import Protocol, Self
 
 from attrs import field, frozen
 
+from caxton_async.journal.owned import OwnedPayments
 from caxton_async.journal.states import (
     BatchInfo,
     Decision,
@@ -130,7 +131,7 @@ class JournalReader(Protocol):
         """
 
     def seal(self, batch: int) -> str:
-        """Return the digest (hexadecimal) of the batch's rows as they are in the journal, as `stored.Seal` makes it."""
+        """Return the digest (hexadecimal) of the batch's rows as they are in the journal, as `seal.Seal` makes it."""
 
 
 class Journal(JournalReader, Protocol):
@@ -139,6 +140,10 @@ class Journal(JournalReader, Protocol):
     Every method that writes raises JournalRefused when the journal is a copy that nobody adopted, or is not as it was
     written, and JournalFailed when the write failed, after which nothing more is written.
     """
+
+    @property
+    def payments(self) -> OwnedPayments:
+        """The payments of `once` that this process is making."""
 
     def __enter__(self) -> Self:
         """Open the journal to read it and to record decisions."""

@@ -37,7 +37,10 @@ class StateRule:
 _OUTCOMES: Final = (RowState.ACCEPTED, RowState.REJECTED, RowState.NOT_SENT, RowState.UNKNOWN)
 STATES: Final[Mapping[RowState, StateRule]] = MappingProxyType(
     {
-        RowState.PLANNED: StateRule("In the journal with its request; nothing was done yet.", (RowState.SENDING,)),
+        RowState.PLANNED: StateRule(
+            "In the journal with its request; nothing was done yet.",
+            (RowState.SENDING, RowState.UNKNOWN),  # unknown: only in a copy of a journal that a person adopts
+        ),
         RowState.SENDING: StateRule(
             "On disk before the request leaves; when its process is gone, it becomes unknown.", _OUTCOMES
         ),
@@ -45,7 +48,7 @@ STATES: Final[Mapping[RowState, StateRule]] = MappingProxyType(
         RowState.REJECTED: StateRule("The API, or the client, refused the request as it is; `retry` plans it anew."),
         RowState.NOT_SENT: StateRule(
             "Nothing was carried out, or repeating it is safe; it goes on when the batch is resumed.",
-            (RowState.SENDING, RowState.UNKNOWN),  # unknown: only in a copy of a journal that a person adopts
+            (RowState.SENDING, RowState.UNKNOWN),
         ),
         RowState.UNKNOWN: StateRule(
             "The request may or may not have been carried out; it is not sent again until a person decides.",
@@ -252,3 +255,14 @@ class Reason:
     state: RowState
     reason: str | None
     rows: int
+
+
+@frozen(kw_only=True)
+class Adopted:
+    """What a copy of a journal held when a person adopted it.
+
+    `in_flight` are batch and reference of what was being sent; `undecided` counts the rows that became unknown.
+    """
+
+    in_flight: tuple[tuple[int, str], ...]
+    undecided: int

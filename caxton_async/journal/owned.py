@@ -1,0 +1,49 @@
+"""The payments that belong to a journal, and not to whoever asked for them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from caxton_async.journal.protocol import Worker
+
+T = TypeVar("T")
+
+
+class OwnedPayments:
+    """Runs payments to their recorded end, whatever becomes of their callers; they share one worker."""
+
+    def __init__(self, join: Callable[[], "Awaitable[Worker]"], drain_s: float) -> None:
+        self._join = join
+        self._drain_s = drain_s
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._joining: asyncio.Task[Worker] | None = None
+
+    async def worker(self) -> "Worker":
+        """Return the worker of these payments; the first who asks makes it."""
+        # A failed join is tried again by the next caller.
+        if self._joining is None or (self._joining.done() and (self._joining.cancelled() or self._joining.exception())):
+            self._joining = asyncio.create_task(self._make())
+        return await asyncio.shield(self._joining)
+
+    async def _make(self) -> "Worker":
+        return await self._join()
+
+    def run(self, payment: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Start a payment; to wait for it, shield it."""
+        task = asyncio.create_task(payment)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def drain(self) -> None:
+        """Wait for the payments in flight, up to `drain_s`; cut off the rest, which then are unknown."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._drain_s)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._joining is not None:
+            joining, self._joining = self._joining, None
+            async with await joining:
+                pass

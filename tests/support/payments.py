@@ -1,0 +1,98 @@
+"""Journals of any kind, and what the tests plan and record in them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from caxton_async.errors import Sent
+from caxton_async.journal import (
+    BatchInfo,
+    Binding,
+    Check,
+    Duplicates,
+    Journal,
+    NewBatch,
+    PlannedRow,
+    RowState,
+    RowStatus,
+    Taken,
+    Worker,
+)
+from caxton_async.journal.opening import open_journal
+
+BINDING = Binding(origin="http://127.0.0.1:1", username="ada", client_name="ACME")
+PAYROLL = NewBatch(name="may", endpoint="move_funds", binding=BINDING, kind="payroll")
+MAY = NewBatch(name="may", endpoint="move_funds", binding=BINDING, details={"input": "may.csv"})
+
+
+@frozen
+class Place:
+    """Where a test has a journal; `environ` names its state folder, and its key if it has one."""
+
+    where: str
+    environ: dict[str, str]
+
+    @property
+    def path(self) -> Path:
+        """The file, of those kinds that have one."""
+        return Path(self.where)
+
+    def open(self, *, drain_s: float = 5.0) -> Journal:
+        """Return the journal, to be opened by `with` or `async with`."""
+        return open_journal(self.where, drain_s=drain_s, environ=self.environ)
+
+
+def row(reference: str, request: bytes | None = None, **more) -> PlannedRow:
+    """Make a row whose request is its own unless it is given."""
+    request = request or b'"%s"' % reference.encode()
+    return PlannedRow(reference=reference, request=request, digest=request[-16:].rjust(16), **more)
+
+
+def rows(number: int) -> list[PlannedRow]:
+    """Make rows of ten pounds each."""
+    return [row(f"row-{n}", line=n + 1, amount="10.00", currency="GBP") for n in range(1, number + 1)]
+
+
+def outcome(state: RowState = RowState.ACCEPTED, **more) -> RowStatus:
+    """Make an outcome."""
+    sent = {RowState.NOT_SENT: Sent.NO, RowState.UNKNOWN: Sent.UNKNOWN}.get(state, Sent.YES)
+    return RowStatus(state=state, sent=sent, started_at=1_780_000_000.5, elapsed_s=0.25, **more)
+
+
+def allow(_: Duplicates) -> None:
+    """Let a plan pass whatever it resembles."""
+
+
+async def plan(
+    journal: Journal, planned: int | Iterable[PlannedRow] = 1, new: NewBatch = MAY, *, check: Check = allow
+) -> BatchInfo:
+    """Plan a batch."""
+    return await journal.plan(new, rows(planned) if isinstance(planned, int) else planned, since=0.0, check=check)
+
+
+async def take(worker: Worker, batch: int, number: int) -> list[Taken]:
+    """Take some rows, one after the other."""
+    found = [await worker.take(batch) for _ in range(number)]
+    return [taken for taken in found if taken]
+
+
+async def planned_with(place: Place, *states: RowState) -> int:
+    """Plan a batch with one row in each state, and return its id."""
+    async with place.open() as journal:
+        batch = (await plan(journal, len(states))).id
+        async with await journal.join() as worker:
+            for state in states:
+                taken = await worker.take(batch)
+                assert taken is not None
+                if state not in {RowState.PLANNED, RowState.SENDING}:
+                    await worker.record(taken, outcome(state))
+        return batch
+
+
+def states_of(journal: Journal, batch: int) -> Sequence[str]:
+    """Return the states of all rows in their order."""
+    found = [found.state.value for found in journal.rows(batch)]
+    counted = {state.value: number for state, number in journal.counts(batch).items() if number}
+    assert counted == {state: found.count(state) for state in set(found)}
+    return found
