@@ -136,7 +136,9 @@ def lowest(session: nox.Session) -> None:
     tools = nox.project.dependency_groups(PROJECT, "build", "test")
     session.install("--requirement", bounds, "--constraint", bounds, *tools)
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
-    session.run("python", "-m", "pytest", "-n", "2", "-m", "not long", *session.posargs)
+    # The help in the docs is that of the newest cyclopts, and the locks are not what is installed here.
+    apart = ("--ignore=tests/docs", "--ignore=tests/unit/test_locks.py")
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "not long", *apart, *session.posargs)
 
 
 @nox.session

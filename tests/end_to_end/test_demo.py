@@ -13,7 +13,7 @@ from caxton_async.batch import read_rows
 from caxton_async.endpoints import MOVE_FUNDS
 from tests.support.command import COMMAND, bare_environment
 
-SAMPLE = Path(__file__).parents[2] / "caxton_async" / "cli" / "sample.csv"
+SAMPLE = Path(__file__).parents[2] / "caxton_async" / "cli" / "demo" / "sample.csv"
 _LIMIT_S = 100
 
 
