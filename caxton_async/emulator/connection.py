@@ -9,6 +9,7 @@ import asyncio
 import re
 import socket
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
@@ -151,7 +152,7 @@ def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> Written
     connection = cast("Connection", incoming.protocol)
     request.status = answer.status
     stays = bool(incoming.keep_alive) and not connection.is_retired
-    connection.push(render(answer, closing=not stays))
+    connection.push(render(answer, closing=not stays, second=int(time.time())))
     return Written(keep_alive=stays)
 
 

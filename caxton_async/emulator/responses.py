@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -24,8 +25,11 @@ MAINTENANCE = Answer(503, PAGE, {"Content-Type": "text/html; charset=utf-8"})
 SUCCESS = answer(content(VALID))
 
 
-def render(right: Answer, *, chunked: bool = False, closing: bool = False) -> bytes:
-    """Write an answer as HTTP/1.1, chunked (in one chunk and the last) or whole; `closing` ends the connection."""
+def render(right: Answer, *, chunked: bool = False, closing: bool = False, second: int | None = None) -> bytes:
+    """Write an answer as HTTP/1.1, chunked (in one chunk and the last) or whole.
+
+    `closing` ends the connection; `second`, in seconds since 1970, becomes the date.
+    """
     body = right.body
     if chunked:
         length, body = b"Transfer-Encoding: chunked\r\n", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
@@ -36,7 +40,13 @@ def render(right: Answer, *, chunked: bool = False, closing: bool = False) -> by
     else:
         headers = _JSON_LINES
     end = b"Connection: close\r\n\r\n" if closing else b"\r\n"
-    return b"".join((_status_line(right.status), length, headers, end, body))
+    date = b"" if second is None else _date_line(second)
+    return b"".join((_status_line(right.status), date, length, headers, end, body))
+
+
+@lru_cache(maxsize=1)
+def _date_line(second: int) -> bytes:
+    return f"Date: {formatdate(second, usegmt=True)}\r\n".encode()
 
 
 @lru_cache
