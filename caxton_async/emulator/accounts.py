@@ -88,7 +88,7 @@ class Accounts:
 
     def __init__(self, seed: int, clock: Callable[[], float], rules: CredentialRules) -> None:
         self._random = Random(seed)  # noqa: S311 - the ids must repeat with the seed
-        self._clock = clock
+        self.clock = clock
         self.rules = rules
         self._next_applicant = 12_345
         self.by_username: dict[str, Account] = {}
@@ -135,7 +135,7 @@ class Accounts:
             raise Refused("PasswordAlreadyGenerated", "Reset the credentials before a new password is generated.")
         if self.rules.revokes_old:
             self._revoke(account)
-        now = self._clock()
+        now = self.clock()
         password = Password(self._secret(), self._secret(), now, now + PASSWORD_LIFE_S)
         account.passwords[password.value] = password.ends_at
         account.has_generated = True
@@ -144,7 +144,7 @@ class Accounts:
     def log_in(self, username: str, password: str) -> Token | None:
         """Issue a token, or None if the password is not (or no longer) right."""
         account = self.by_username.get(username)
-        now = self._clock()
+        now = self.clock()
         if account is None or account.passwords.get(password, now) <= now:
             return None
         if self.rules.revokes_old:
@@ -157,7 +157,7 @@ class Accounts:
     def find_token(self, value: str) -> Token | None:
         """Return the token if it is known and has not ended."""
         token = self.tokens.get(value)
-        return token if token is not None and self._clock() < token.ends_at else None
+        return token if token is not None and self.clock() < token.ends_at else None
 
     def acting(self, token: Token, identity_number: str | None) -> Account:
         """Return the account for which a call is made, which lies at or below the token's own."""

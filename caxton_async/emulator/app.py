@@ -43,7 +43,7 @@ class App:
 
     def __init__(self, ledger: Ledger, conditions: Conditions) -> None:
         self.ledger = ledger
-        self._conditions = conditions
+        self.conditions = conditions
         # Most paths are known as they stand; only those with placeholders are compared part by part.
         self._fixed = {(route.method, self.prefix + route.path): Match(route, {}) for route in ROUTES}
 
@@ -70,7 +70,7 @@ class App:
 
     def answer(self, match: Match | None, request: Request) -> Answer:
         """Do what the request asks for, and answer it."""
-        if self._conditions.holds("maintenance_page"):
+        if self.conditions.holds("maintenance_page"):
             return MAINTENANCE
         if match is None:
             return self._unknown(request)
@@ -95,7 +95,7 @@ class App:
         token = self._token(request)
         if token is None:
             return None
-        if self._conditions:
+        if self.conditions:
             self._check_conditions(route, request)
         account = accounts.acting(token, request.headers.get("IdentityNumber"))
         user = accounts.find_user(request.headers.get("userapitoken"), account)
@@ -104,9 +104,9 @@ class App:
         return Call(self.ledger, token, account, user, match.values, _read_body(route, request))
 
     def _check_conditions(self, route: Route, request: Request) -> None:
-        if self._conditions.holds("blocked_user", request.acting_for):
+        if self.conditions.holds("blocked_user", request.acting_for):
             raise Refused("UserBlocked", "The user or account is blocked.")
-        if route.spends and self._conditions.holds("empty_balance", request.acting_for):
+        if route.spends and self.conditions.holds("empty_balance", request.acting_for):
             raise Refused("InsufficientFunds", "The balance does not hold the amount.")
 
     def _token(self, request: Request) -> Token | None:

@@ -23,7 +23,7 @@ from caxton_async.emulator.request import Request
 from caxton_async.emulator.responses import AFTER, BEFORE, BYTES, SUCCESS, render
 
 _DRIP_S = 0.05  # between two bytes of a slow answer, where the fault does not say
-_REQUEST_LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n")
+_REQUEST_LINE = re.compile(rb"([A-Z]+) (?!/_emulator/)(\S+) HTTP/1\.1\r\n")  # the page has no faults
 
 
 class Connection(web.RequestHandler):
@@ -32,7 +32,7 @@ class Connection(web.RequestHandler):
     `family` holds the connections that are open; `name_of` names the call of a method and path.
     """
 
-    __slots__ = ("_faults", "_is_deaf", "_name_of", "_socket", "family", "is_busy", "is_retired", "lost")
+    __slots__ = ("_faults", "_is_deaf", "_name_of", "_socket", "family", "is_busy", "is_page", "is_retired", "lost")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Connection(web.RequestHandler):
         self._socket: asyncio.Transport
         self.family = family
         self.is_busy = False
+        self.is_page = False
         self.is_retired = False
         self.lost: asyncio.Future[None] = loop.create_future()
 
@@ -150,7 +151,7 @@ class Written(web.StreamResponse):
 def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> Written:
     """Write an answer whole."""
     connection = cast("Connection", incoming.protocol)
-    request.status = answer.status
+    request.status, request.is_open = answer.status, False
     stays = bool(incoming.keep_alive) and not connection.is_retired
     connection.push(render(answer, closing=not stays, second=int(time.time())))
     return Written(keep_alive=stays)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Iterator
+from itertools import count
 from pathlib import Path
 
 from caxton_async.emulator.fault import Fault, read_faults
@@ -16,8 +17,9 @@ from caxton_async.emulator.kinds import KINDS, LISTEN, UNTIL_RELEASED
 class Armed:
     """A fault in use: how many requests it was offered (`offered`), has taken (`hits`) and has done with (`bites`)."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, number: int) -> None:
         self.fault = fault
+        self.number = number
         self.kind = KINDS[fault.kind]
         self.offered = 0
         self.hits = 0
@@ -46,6 +48,11 @@ class Armed:
         """Count a request on which the fault has been applied."""
         self.applied_count += 1
         self._pulse()
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether something is held, or will be, until it is released."""
+        return not self._is_open
 
     async def hit(self, times: int = 1) -> None:
         """Wait until the fault has taken so many requests."""
@@ -100,11 +107,12 @@ class Faults:
 
     def __init__(self) -> None:
         self._armed: list[Armed] = []
+        self._numbers = count(1)
         self.refuse: Callable[[Armed], None] | None = None  # what the server does about a `refuse`, while it runs
 
     def add(self, fault: Fault) -> Armed:
         """Put a fault to use; what is returned can be waited for and released."""
-        armed = Armed(fault)
+        armed = Armed(fault, next(self._numbers))
         self._armed.append(armed)
         # To be added is the first offer to a fault of the listening socket.
         if armed.kind.stage == LISTEN and armed.take(fault.endpoint) and self.refuse is not None:

@@ -14,8 +14,8 @@ from caxton_async.emulator.app import App
 from caxton_async.emulator.connection import Connection, apply, send
 from caxton_async.emulator.faults import Armed, Faults
 from caxton_async.emulator.kinds import LISTEN, READ
+from caxton_async.emulator.page import PREFIX, Page
 from caxton_async.emulator.request import Request
-from caxton_async.emulator.state import PATH, describe
 
 HOST = "127.0.0.1"
 _BACKLOG = 1024  # connections that wait to be accepted; a test may open hundreds at once
@@ -25,12 +25,15 @@ class Server:
     """Serves an `App` and keeps what it has read: the requests (the last `history`, or all) and their numbers."""
 
     def __init__(self, app: App, faults: Faults, port: int, history: int | None) -> None:
+        self.ledger = app.ledger
         self.faults = faults
         self.port = port
         self.requests: deque[Request] = deque(maxlen=history)
         self.counts: Counter[str | None] = Counter()
         self.connections: set[Connection] = set()
         self._app = app
+        self._clock = app.ledger.accounts.clock
+        self._page = Page(self, faults, app.conditions)
         self._changed = asyncio.Event()
         self._listener: socket.socket | None = None
         self._accepting: set[asyncio.Task[object]] = set()
@@ -62,9 +65,10 @@ class Server:
             await asyncio.wait([connection.lost for connection in self.connections])
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        if incoming.path == PATH:
-            return web.json_response(describe(self._app.ledger, self.counts))
         connection = cast("Connection", incoming.protocol)
+        if incoming.path.startswith(PREFIX):
+            connection.is_page = True  # it outlives a refusal, so that the page can end it
+            return await self._page.answer(incoming)
         connection.is_busy = True
         try:
             return await self._serve(incoming)
@@ -78,15 +82,17 @@ class Server:
         body = content.read_nowait() if content.is_eof() else await content.read()
         match = self._app.find(incoming.method, incoming.raw_path)
         name = match.name if match else None
-        request = Request(name, incoming.method, incoming.raw_path, incoming.headers, body)
+        request = Request(name, incoming.method, incoming.raw_path, incoming.headers, body, self._clock())
         self._record(request)
         armed = self.faults.take(READ, name, request.acting_for) if self.faults else None
         if armed is None:
             return send(incoming, request, self._app.answer(match, request))
+        request.fault = armed.fault.kind
         try:
             answers = [self._app.answer(match, request) for _ in range(armed.kind.work)]
             return await apply(armed, answers[0] if answers else None, request, incoming)
         finally:
+            request.is_open = False
             armed.mark_applied()
 
     def _record(self, request: Request) -> None:
@@ -102,7 +108,8 @@ class Server:
         """Close the listening socket, and connections once they are idle, until the fault is released."""
         self._stop_listening()
         for connection in self.connections:
-            connection.retire()
+            if not connection.is_page:
+                connection.retire()
         armed.when_released(self._listen)
         if armed.fault.seconds:
             asyncio.get_running_loop().call_later(armed.fault.seconds, armed.release)
