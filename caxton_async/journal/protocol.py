@@ -85,17 +85,21 @@ class JournalReader(Protocol):
     @property
     def where(self) -> str:
         """The path of the journal, or its DSN without a password."""
+        ...
 
     @property
     def salt(self) -> bytes:
         """What the digests of requests are made with, so that those of two journals tell nothing of each other."""
+        ...
 
     @property
     def is_encrypted(self) -> bool:
         """Whether requests and answers are encrypted, so that they may hold secrets."""
+        ...
 
     def batches(self) -> Sequence[BatchInfo]:
         """Return all batches, the newest first."""
+        ...
 
     def batch(self, batch: int) -> BatchInfo:
         """Return a batch.
@@ -103,15 +107,19 @@ class JournalReader(Protocol):
         Raises:
             JournalRefused: there is none of this id.
         """
+        ...
 
     def counts(self, batch: int) -> Mapping[RowState, int]:
         """Return how many rows of a batch are in each state, every state named; costs the same for any batch."""
+        ...
 
     def reasons(self, batch: int) -> Sequence[Reason]:
         """Return the rows that were refused, not sent or unknown by state and reason, the largest group first."""
+        ...
 
     def rows(self, batch: int, states: Collection[RowState] = (), *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows of a batch in the order of the input: those in `states` (all, if empty), past a position."""
+        ...
 
     def row(self, batch: int, reference: str) -> JournalRow:
         """Return one row.
@@ -119,9 +127,11 @@ class JournalReader(Protocol):
         Raises:
             JournalRefused: the batch has no such reference.
         """
+        ...
 
     def decisions(self, batch: int) -> Iterator[KeptDecision]:
         """Yield what was decided about the rows of a batch, and every alarm, the oldest first."""
+        ...
 
     def same_requests(self, asked: Iterable[PlannedRow], *, since: float) -> Duplicates:
         """Find rows that ask for the same as another, in constant memory; nothing is written.
@@ -129,9 +139,11 @@ class JournalReader(Protocol):
         Rows of the journal that were planned after `since` (seconds since the epoch) count when they were paid, or may
         still be: all but rejected ones, those resolved as not paid, and those of unfinished plans.
         """
+        ...
 
     def seal(self, batch: int) -> str:
         """Return the digest (hexadecimal) of the batch's rows as they are in the journal, as `seal.Seal` makes it."""
+        ...
 
 
 class Journal(JournalReader, Protocol):
@@ -144,22 +156,27 @@ class Journal(JournalReader, Protocol):
     @property
     def payments(self) -> OwnedPayments:
         """The payments of `once` that this process is making."""
+        ...
 
     def __enter__(self) -> Self:
         """Open the journal to read it and to record decisions."""
+        ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the journal."""
+        ...
 
     async def __aenter__(self) -> Self:
         """Open the journal to plan and to send as well."""
+        ...
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Wait up to `drain_s` for the payments of `once` that are in flight, then close the journal."""
+        ...
 
     async def plan(self, new: NewBatch, rows: Iterable[PlannedRow], *, since: float, check: Check) -> BatchInfo:
         """Write a batch whole, or not at all: `check` gets its duplicates and raises to have it thrown away.
@@ -171,38 +188,46 @@ class Journal(JournalReader, Protocol):
             DuplicateReference: two rows have the same reference.
             JournalRefused: a row that `follows` names was followed up already, or may have been paid.
         """
+        ...
 
     async def join(self, *, name: str = "", concurrency: int = 64) -> "Worker":
         """Make a worker, which lives as long as its process holds its lock; at most `concurrency` rows are its own."""
+        ...
 
     def sweep(self) -> int:
         """Give up what dead processes had in flight: their rows become unknown; return how many did.
 
         What they had not finished planning is removed.
         """
+        ...
 
-    def resolve(self, batch: int, decisions: Iterable[Decision], *, who: str) -> int:
+    def resolve(self, batch: int, decisions: Iterable[Decision], /, *, who: str) -> int:
         """Record decisions about rows that are unknown, or were resolved: all or none; return how many rows changed.
 
         Raises:
             TransitionRefused: a row has another outcome, or was followed up already.
             InvalidRequest: `who` or a note is empty, or rows of a payroll were to be decided differently.
         """
+        ...
 
     def note(self, batch: int, **details: str | None) -> None:
         """Note facts among the details of a batch, durably; None removes one."""
+        ...
 
     def pause(self, batch: int, reason: str | None) -> None:
         """Say why the run of a batch paused; None when it goes on."""
+        ...
 
     def approve(self, batch: int, *, plan_digest: str, approved_by: str) -> None:
         """Keep who approved the plan of a batch."""
+        ...
 
     def prune(self, *, before: float) -> int:
         """Remove the requests and answers of batches that were created before and have no open row; keep digests.
 
         Return how many rows were pruned.
         """
+        ...
 
 
 class Worker(Protocol):
@@ -214,15 +239,18 @@ class Worker(Protocol):
 
     async def __aenter__(self) -> Self:
         """Return the worker."""
+        ...
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Leave: what is still `sending` becomes unknown."""
+        ...
 
     @property
     def id(self) -> int:
         """What names the worker in the journal."""
+        ...
 
     async def take(self, batch: int) -> Taken | None:
         """Take the next row that waits to be sent, past all that were taken; None when none is left there.
@@ -230,15 +258,19 @@ class Worker(Protocol):
         Concurrent calls share one claim, in one commit with the outcomes that are recorded meanwhile.  Rows that were
         not sent lie behind by then: `rewind` comes back to them.  A call that is cancelled gives its row back.
         """
+        ...
 
     def rewind(self, batch: int) -> None:
         """Let `take` begin at the first row again."""
+        ...
 
     async def take_all(self, batch: int) -> Sequence[Taken]:
         """Take all rows of a payroll, or none: empty when they do not all wait to be sent."""
+        ...
 
     async def take_again(self, taken: Taken) -> Taken | None:
         """Take a row that this worker recorded as not sent once more; None when another has it."""
+        ...
 
     async def take_one(self, new: NewBatch, row: PlannedRow) -> Taken | Known:
         """Take a single payment by its reference, which is unique by endpoint and binding; plan it if it is new.
@@ -248,9 +280,12 @@ class Worker(Protocol):
         Raises:
             ReferenceConflict: the reference stands for another request.
         """
+        ...
 
     async def record(self, taken: Taken, status: RowStatus, answer: bytes | None = None) -> Recorded:
         """Record an outcome, durably; it is written even when the caller is cancelled."""
+        ...
 
     async def record_all(self, taken: Sequence[Taken], status: RowStatus) -> Recorded:
         """Record the one outcome of rows that share a money step, in one commit."""
+        ...
