@@ -57,15 +57,22 @@ class _Body(aiohttp.Payload):
         self._size = len(body)
         self.is_written = False
 
-    async def write(self, writer: "AbstractStreamWriter") -> None:
+    async def write_with_length(
+        self,
+        writer: "AbstractStreamWriter",
+        content_length: int | None,  # noqa: ARG002  # it is the body's
+    ) -> None:
+        """Write the body, and wait until the socket has taken it."""
         body: bytes = self._value
         for start in range(0, len(body), _MAX_PIECE_BYTES):
             await writer.write(body[start : start + _MAX_PIECE_BYTES])
-            await writer.drain()
+            if writer.protocol.writing_paused:  # type: ignore[attr-defined]  # aiohttp's own writer has it
+                await writer.drain()
         self.is_written = True
 
-    async def write_with_length(self, writer: "AbstractStreamWriter", content_length: int | None) -> None:  # noqa: ARG002  # it is the body's
-        await self.write(writer)
+    async def write(self, writer: "AbstractStreamWriter") -> None:
+        """Write the body, as aiohttp does within a form."""
+        await self.write_with_length(writer, None)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the body as text."""
@@ -102,7 +109,7 @@ class DirectExchange:
         connection = await self._connector.dispatch(request, deadline, client_request, timeout)
         try:
             # Between these two lines and the last there is no other request on this connection.
-            cast("ResponseHandler", connection.protocol).set_response_params(
+            connection.protocol.set_response_params(  # type: ignore[union-attr]  # `dispatch` has looked
                 read_until_eof=True,
                 auto_decompress=False,
                 max_line_size=_MAX_HEADER_BYTES,
