@@ -31,7 +31,9 @@ def open_journal(
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder in which programs of this user keep their state: journals, and what is known of them."""
+    """Return the folder in which programs of this user keep their state; `CAXTON_STATE_DIR` names another one."""
+    if named := environ.get("CAXTON_STATE_DIR"):
+        return Path(named)
     if sys.platform == "darwin":
         return Path("~/Library/Application Support/caxton").expanduser()
     return Path(environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "caxton"

@@ -10,7 +10,7 @@ from tests.support.payments import Place
 
 def sqlite_place(folder: Path, *, is_encrypted: bool) -> Place:
     """Return a place in a folder of its own."""
-    environ = {"XDG_STATE_HOME": str(folder / "state")}
+    environ = {"CAXTON_STATE_DIR": str(folder / "state")}
     if is_encrypted:
         key = folder / "key"
         key.write_bytes(base64.b64encode(bytes(range(32))))
