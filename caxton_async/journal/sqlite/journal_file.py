@@ -15,7 +15,7 @@ from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.owned import OwnedPayments
 from caxton_async.journal.protocol import Check
 from caxton_async.journal.seal import Seal
-from caxton_async.journal.sqlite import claims, decisions, planning, tables
+from caxton_async.journal.sqlite import claims, planning, resolving, tables
 from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.handle import create
@@ -267,28 +267,28 @@ class SqliteJournal(SqliteReader):
             planning.discard_left_behind(tx)
             return given_up
 
-    def resolve(self, batch: int, decisions_: Iterable[Decision], *, who: str) -> int:
+    def resolve(self, batch: int, decisions: Iterable[Decision], *, who: str) -> int:
         """Record decisions about rows that are unknown, or were resolved: all or none."""
         locks, info = self._database.locks, self.batch(batch)
         with self._database.transaction() as tx:
             claims.sweep(tx, locks)
-            return decisions.resolve(tx, info, decisions_, who)
+            return resolving.resolve(tx, info, decisions, who)
 
     def note(self, batch: int, **details: str | None) -> None:
         """Note facts among the details of a batch, durably."""
         with self._database.transaction() as tx:
-            decisions.change_batch(tx, batch, details=details)
+            resolving.change_batch(tx, batch, details=details)
 
     def pause(self, batch: int, reason: str | None) -> None:
         """Say why the run of a batch paused; None when it goes on."""
         with self._database.transaction() as tx:
-            decisions.change_batch(tx, batch, details={}, paused_reason=reason)
+            resolving.change_batch(tx, batch, details={}, paused_reason=reason)
 
     def approve(self, batch: int, *, plan_digest: str, approved_by: str) -> None:
         """Keep who approved the plan of a batch."""
         with self._database.transaction() as tx:
-            decisions.change_batch(tx, batch, details={}, plan_digest=plan_digest, approved_by=approved_by)
+            resolving.change_batch(tx, batch, details={}, plan_digest=plan_digest, approved_by=approved_by)
 
     def prune(self, *, before: float) -> int:
         """Remove the requests and answers of finished batches that were created before."""
-        return decisions.prune(self._database, before)
+        return resolving.prune(self._database, before)
