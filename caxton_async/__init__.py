@@ -40,6 +40,8 @@ from caxton_async.secret import Secret
 if TYPE_CHECKING:
     from caxton_async.batch import BatchSummary, run_batch
     from caxton_async.client import CaxtonClient
+    from caxton_async.journal.once import Once, once
+    from caxton_async.journal.opening import open_journal
 
 __all__ = [
     "CATALOGUE",
@@ -71,6 +73,7 @@ __all__ = [
     "NotAuthorised",
     "NotFound",
     "NotSent",
+    "Once",
     "OutcomeUnknown",
     "RateLimited",
     "ReferenceConflict",
@@ -81,6 +84,8 @@ __all__ = [
     "TransitionRefused",
     "UnreadableReply",
     "WebhookEvent",
+    "once",
+    "open_journal",
     "run_batch",
 ]
 
@@ -89,6 +94,9 @@ __all__ = [
 _HOMES = {
     "BatchSummary": "caxton_async.batch",
     "CaxtonClient": "caxton_async.client",
+    "Once": "caxton_async.journal.once",
+    "once": "caxton_async.journal.once",
+    "open_journal": "caxton_async.journal.opening",
     "run_batch": "caxton_async.batch",
 }
 

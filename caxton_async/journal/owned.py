@@ -16,7 +16,7 @@ class OwnedPayments:
     def __init__(self, join: Callable[[], "Awaitable[Worker]"], drain_s: float) -> None:
         self._join = join
         self._drain_s = drain_s
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[int, asyncio.Task[Any]] = {}
         self._joining: asyncio.Task[Worker] | None = None
 
     async def worker(self) -> "Worker":
@@ -29,20 +29,33 @@ class OwnedPayments:
     async def _make(self) -> "Worker":
         return await self._join()
 
-    def run(self, payment: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Start a payment; to wait for it, shield it."""
-        task = asyncio.create_task(payment)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def run(self, row: int, payment: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Start the payment of a row; to wait for it, shield it."""
+        task = self._tasks[row] = asyncio.create_task(payment)
+        task.add_done_callback(lambda _: self._end(row, task))
         return task
+
+    def _end(self, row: int, task: "asyncio.Task[Any]") -> None:
+        if self._tasks.get(row) is task:
+            del self._tasks[row]
+        if not task.cancelled():
+            task.exception()  # its caller may be gone; the journal has it
+
+    async def wait_for(self, row: int, timeout_s: float) -> bool:
+        """Wait for the payment of a row, and tell whether this process is making it."""
+        task = self._tasks.get(row)
+        if task is not None:
+            await asyncio.wait([task], timeout=timeout_s)
+        return task is not None
 
     async def drain(self) -> None:
         """Wait for the payments in flight, up to `drain_s`; cut off the rest, which then are unknown."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._drain_s)
-        for task in list(self._tasks):
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._drain_s)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._joining is not None:
             joining, self._joining = self._joining, None
             async with await joining:

@@ -2,16 +2,20 @@
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from enum import Enum
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
-from attrs import fields, fields_dict, has
+from attrs import fields, fields_dict, frozen, has
 
-from caxton_async.errors import ConfigurationError, JournalRefused
+from caxton_async import errors
+from caxton_async.errors import ApiError, CaxtonError, ConfigurationError, JournalRefused
+from caxton_async.journal.states import JournalRow
+from caxton_async.journal.verdict import masked
 from caxton_async.protocol import codec
 from caxton_async.secret import Secret
 
@@ -19,6 +23,8 @@ T = TypeVar("T")
 # Digits: amounts are compared as they are, whatever the program around us set as its own precision.
 _EXACT: Final = Context(prec=60)
 _NOTHING: Final = b"null"
+# Attributes that say in which currency `amount` is, the payer's first.
+_CURRENCIES: Final = ("from_currency", "sell_ccy_code", "sell_currency", "currency", "currency_code", "ccy", "ccy_code")
 
 
 def encode_request(request: object, *, is_encrypted: bool) -> bytes:
@@ -30,7 +36,7 @@ def encode_request(request: object, *, is_encrypted: bool) -> bytes:
     if request is None:
         return _NOTHING
     cls: Any = type(request)  # to mypy a class is not Hashable
-    if not is_encrypted and _holds_secret(cls):
+    if not is_encrypted and holds_secret(cls):
         raise ConfigurationError(
             f"a {cls.__name__} holds secrets, which only an encrypted journal keeps: set CAXTON_JOURNAL_KEY_FILE"
         )
@@ -46,12 +52,22 @@ def decode_request(stored: bytes, cls: type[T] | None) -> T | None:
     return _decode(stored, cls)
 
 
-def encode_result(result: object) -> bytes:
-    """Return what a call returned, an instance of an attrs class, a sequence of them or None, as JSON."""
+def encode_result(result: object) -> bytes | None:
+    """Return what a call returned, an instance of an attrs class, a sequence of them or None, as JSON.
+
+    None stands for what JSON cannot carry: a payment that was made is not to fail for it.
+    """
+    try:
+        return _encoded(result)
+    except (codec.Misfit, TypeError, ValueError):
+        return None
+
+
+def _encoded(result: object) -> bytes:
     if result is None:
         return _NOTHING
     if isinstance(result, Sequence):
-        return b"[" + b",".join(map(encode_result, result)) + b"]"
+        return b"[" + b",".join(map(_encoded, result)) + b"]"
     return codec.encode(result, frozenset()) or _NOTHING
 
 
@@ -75,8 +91,54 @@ def _decode(stored: bytes, cls: type[T] | None) -> T | None:
 
 
 @cache
-def _holds_secret(cls: type) -> bool:
-    return has(cls) and any("Secret" in str(field.type) for field in fields(cls))
+def holds_secret(kind: Any) -> bool:  # noqa: ANN401 -- a type, whatever it is made of
+    """Tell whether values of a type hold secrets, at any depth."""
+    parts = [field.type for field in fields(kind)] if has(kind) else get_args(kind)
+    return kind is Secret or "Secret" in str(kind if isinstance(kind, str) else "") or any(map(holds_secret, parts))
+
+
+def encode_error(error: CaxtonError) -> bytes:
+    """Return an error as JSON, without account numbers, so that it can be raised again."""
+    kept = {
+        name: masked(value) if isinstance(value, str) and name != "correlation_id" else value
+        for name, value in vars(error).items()
+        if isinstance(value, str | int | float)
+    }
+    return json.dumps({"error": type(error).__name__, "message": masked(str(error)), "facts": kept}).encode("ascii")
+
+
+def decode_error(row: JournalRow, endpoint: str) -> CaxtonError:
+    """Return the error that a row was refused with."""
+    status = row.status
+    if row.answer is None:
+        return ApiError(
+            status.error or "refused",
+            endpoint=endpoint,
+            http_status=status.http_status,
+            api_status_code=status.api_status_code,
+            api_status=status.api_status,
+        )
+    kept = json.loads(row.answer)
+    kind: Any = getattr(errors, kept["error"], ApiError)
+    error: CaxtonError = kind(kept["message"], **kept["facts"])
+    return error
+
+
+@frozen
+class Money:
+    """What a request moves: `amount` of `currency`."""
+
+    amount: Decimal
+    currency: str
+
+
+def money_of(request: object) -> Money | None:
+    """Return the amount and currency that a request names, the payer's where it names two; None where it names none."""
+    amount = getattr(request, "amount", None)
+    if not isinstance(amount, (Decimal, int)) or isinstance(amount, bool):
+        return None
+    named = (getattr(request, name, None) for name in _CURRENCIES)
+    return next((Money(Decimal(amount), currency) for currency in named if isinstance(currency, str)), None)
 
 
 def request_digest(request: object, salt: bytes, *, leave_out: str | None = None) -> bytes:

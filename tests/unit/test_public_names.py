@@ -43,6 +43,7 @@ NAMES = [
     "NotAuthorised",
     "NotFound",
     "NotSent",
+    "Once",
     "OutcomeUnknown",
     "RateLimited",
     "ReferenceConflict",
@@ -53,6 +54,8 @@ NAMES = [
     "TransitionRefused",
     "UnreadableReply",
     "WebhookEvent",
+    "once",
+    "open_journal",
     "run_batch",
 ]
 # Each group of the client, its methods, and how each of them is called.
