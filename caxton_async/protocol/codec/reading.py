@@ -135,7 +135,9 @@ def _life(value: Any, _: Any) -> int:
 
 
 def _columns(value: Any, _: Any) -> tuple[str, ...] | None:
-    """Read `ColumnFormat`: names joined by commas, or null."""
+    """Read `ColumnFormat`: names joined by commas, or null; a list of names is what `encode` makes of them."""
+    if type(value) is list and all(type(name) is str for name in value):
+        return tuple(value)
     if type(value) is not str or not value.strip():
         return None
     return tuple(name.strip() for name in value.split(","))

@@ -24,11 +24,7 @@ from caxton_async.journal.stored import (
 
 MOVE = m.MoveFunds("GBP", "POT1-GBP", Decimal("0.10"))
 BULK = BulkPaymentRow(
-    type="Person",
-    reason="Salary",
-    first_name="Zoë",
-    last_name="O'Neil, jr",
-    country="GB",
+    recipient_name="Zoë O'Neil, jr",
     currency="GBP",
     amount=Decimal("999999999999.99"),
     payment_date=dt.date(2026, 5, 29),
@@ -86,7 +82,7 @@ def test_what_does_not_fit_is_said_without_its_value() -> None:
 
 def test_secrets_are_stored_only_encrypted() -> None:
     """A request with a secret is refused in clear, and comes back whole from an encrypted journal."""
-    login = m.GetAccessToken("ada", "ACME", "password-1")
+    login = m.GetAccessToken("ada", "password-1")
     with pytest.raises(ConfigurationError) as caught:
         encode_request(login, is_encrypted=False)
 
