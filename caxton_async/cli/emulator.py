@@ -13,20 +13,23 @@ from caxton_async.cli._output import echo_err
 _HISTORY = 100_000
 
 
-def emulator(*, port: int = 0, seed: int = 0, faults: Path | None = None, json: bool = False) -> None:
+def emulator(
+    *, port: int = 0, host: str = "127.0.0.1", seed: int = 0, faults: Path | None = None, json: bool = False
+) -> None:
     """Serve the API on this machine, with accounts, money and faults that are not real, until Ctrl-C.
 
     What a client has to be told is printed as shell commands; `caxton auth password` then makes a password.
 
     Args:
         port: Where to listen; 0 takes one that is free.
+        host: The address to listen at: in a container 0.0.0.0, everywhere else the one of this machine alone.
         seed: Decides every id, password and token.
         faults: A JSON list of faults, each such as {"kind": "reset_after_work", "endpoint": "move_funds", "every": 9}.
         json: Print one JSON object in place of the shell commands.
     """
     problem = ""
     try:
-        asyncio.run(_serve(port, seed, faults, as_json=json))
+        asyncio.run(_serve((host, port), seed, faults, as_json=json))
     except ValueError as error:
         problem = f"the faults cannot be used: {error}"
     except OSError as error:
@@ -35,7 +38,7 @@ def emulator(*, port: int = 0, seed: int = 0, faults: Path | None = None, json: 
         raise Failure(problem)
 
 
-async def _serve(port: int, seed: int, faults: Path | None, *, as_json: bool) -> None:
+async def _serve(address: tuple[str, int], seed: int, faults: Path | None, *, as_json: bool) -> None:
     from caxton_async.emulator import Emulator, read_faults
 
     loaded = read_faults(faults) if faults else ()
@@ -43,13 +46,16 @@ async def _serve(port: int, seed: int, faults: Path | None, *, as_json: bool) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with Emulator(seed=seed, port=port, faults=loaded, history=_HISTORY) as served:
+    host, port = address
+    async with Emulator(seed=seed, host=host, port=port, faults=loaded, history=_HISTORY) as served:
         variables = {
             "CAXTON_BASE_URL": served.base_url,
             "CAXTON_USERNAME": served.credentials.username,
             "CAXTON_CLIENT_NAME": served.credentials.client_name,
         } | {f"CAXTON_PATH_{name.upper()}": path for name, path in served.settings.paths.items()}
-        echo_err(f"The Caxton API is emulated at {served.base_url} until Ctrl-C.  In another terminal:")
+        page = served.base_url.removesuffix("api/") + "_emulator/"
+        echo_err(f"The Caxton API is emulated at {served.base_url} until Ctrl-C; what it does is shown at {page}")
+        echo_err("In another terminal:")
         if as_json:
             print(json_text.dumps(variables), flush=True)
         else:

@@ -24,6 +24,8 @@ class User:
     user_id: str
     account: Account = attrs.field(repr=False)
     api_token: str = attrs.field(repr=False)
+    starts_at: float
+    ends_at: float
 
 
 @attrs.define(eq=False)
@@ -74,13 +76,15 @@ class CredentialRules:
 
     `token_life_s` is what a token call promises; `revokes_old` makes a new password or token end the old ones;
     `tokens_survive_reset` lets tokens outlive a reset of the credentials, which then ends the passwords alone;
-    `generate_needs_reset` refuses a second password until the credentials were reset.
+    `generate_needs_reset` refuses a second password until the credentials were reset; `user_token_life_s` is how long a
+    `userapitoken` is good for.
     """
 
     token_life_s: int
     revokes_old: bool
     tokens_survive_reset: bool
     generate_needs_reset: bool
+    user_token_life_s: int
 
 
 class Accounts:
@@ -121,7 +125,9 @@ class Accounts:
 
     def add_user(self, account: Account | None = None) -> User:
         """Register a person under `account`, the main account if None."""
-        user = User(self._next_applicant, f"user-{self._next_applicant}", account or self.main, self._secret())
+        now, number = self.clock(), self._next_applicant
+        ends_at = now + self.rules.user_token_life_s
+        user = User(number, f"user-{number}", account or self.main, self._secret(), now, ends_at)
         self._next_applicant += 1
         self.users[user.api_token] = user
         return user

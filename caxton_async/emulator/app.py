@@ -37,15 +37,23 @@ class Match:
 
 
 class App:
-    """The emulated API: `find` says which call a request is, `answer` carries it out."""
+    """The emulated API: `find` says which call a request is, `answer` carries it out.
 
-    prefix = "/api/"
+    `paths` gives calls another path than the documented or assumed one; one that begins with `/` is from the root.
 
-    def __init__(self, ledger: Ledger, conditions: Conditions) -> None:
+    **Raises** ValueError when `paths` names no call.
+    """
+
+    def __init__(self, ledger: Ledger, conditions: Conditions, paths: Mapping[str, str]) -> None:
         self.ledger = ledger
         self.conditions = conditions
+        if unknown := set(paths) - {route.name for route in ROUTES}:
+            raise ValueError(f"paths names no call: {', '.join(sorted(unknown))}")
+        self._routes = [attrs.evolve(route, path=paths.get(route.name, route.path)) for route in ROUTES]
         # Most paths are known as they stand; only those with placeholders are compared part by part.
-        self._fixed = {(route.method, self.prefix + route.path): Match(route, {}) for route in ROUTES}
+        self._fixed = {
+            (route.method, route.full_path): Match(route, {}) for route in self._routes if "{" not in route.path
+        }
 
     def find(self, method: str, path: str) -> Match | None:
         """Return the call at this path, None if there is none."""
@@ -58,11 +66,8 @@ class App:
         return None if match is None else match.name
 
     def _at(self, path: str) -> Iterator[Match]:
-        path = path.partition("?")[0]
-        if not path.startswith(self.prefix):
-            return
-        parts = path.removeprefix(self.prefix).split("/")
-        for route in ROUTES:
+        parts = path.partition("?")[0][1:].split("/")
+        for route in self._routes:
             if len(route.segments) == len(parts):
                 pairs = list(zip(route.segments, parts, strict=True))
                 if all(part and (segment == part or segment[0] == "{") for segment, part in pairs):
@@ -88,7 +93,7 @@ class App:
         return answer({"Message": "No HTTP resource was found that matches the request URI."}, 404)
 
     def _admit(self, match: Match, request: Request) -> Call | None:
-        """Say who calls with what, None for a call without a valid token."""
+        """Say who calls with what, None for a call without a token, or a user's token, that is good."""
         route, accounts = match.route, self.ledger.accounts
         if not route.needs_token:
             return Call(self.ledger, None, accounts.main, None, match.values, _read_body(route, request))
@@ -99,6 +104,8 @@ class App:
             self._check_conditions(route, request)
         account = accounts.acting(token, request.headers.get("IdentityNumber"))
         user = accounts.find_user(request.headers.get("userapitoken"), account)
+        if user is not None and user.ends_at <= accounts.clock():
+            return None
         if route.needs_header is not None and not request.headers.get(route.needs_header):
             raise Refused("MissingHeader", f"The call needs the header {route.needs_header}.")
         return Call(self.ledger, token, account, user, match.values, _read_body(route, request))

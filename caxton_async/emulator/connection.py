@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
+import attrs
 from aiohttp import web
 
 from caxton_async.emulator.envelope import Answer
@@ -153,6 +154,8 @@ def send(incoming: web.BaseRequest, request: Request, answer: Answer) -> Written
     connection = cast("Connection", incoming.protocol)
     request.status, request.is_open = answer.status, False
     stays = bool(incoming.keep_alive) and not connection.is_retired
+    if incoming.method == "HEAD":
+        answer = attrs.evolve(answer, body=b"")
     connection.push(render(answer, closing=not stays, second=int(time.time())))
     return Written(keep_alive=stays)
 

@@ -105,11 +105,12 @@ def user_model(
     token: Token, account: Account, user: User | None, app_version: str | None, fraction_digits: int = 7
 ) -> dict[str, object]:
     """Describe the user for whom the call is made, the account's owner if no other."""
+    times = user or token
     return {
         "UserId": user.user_id if user else account.owner_id,
         "AppVersion": app_version,
-        "TokenStartDate": timestamp(token.starts_at, 0)[:11] + "00:00:00",
-        "TokenEndDate": timestamp(token.ends_at, 0)[:11] + "00:00:00",
+        "TokenStartDate": timestamp(times.starts_at, 0)[:11] + "00:00:00",
+        "TokenEndDate": timestamp(times.ends_at, 0)[:11] + "00:00:00",
         "LoginTimestamp": timestamp(token.starts_at, fraction_digits),
         "ApiLoginType": 0 if app_version is None else 1,
     } | VALID

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +17,7 @@ from caxton_async.emulator.fault import Fault
 from caxton_async.emulator.faults import Faults
 from caxton_async.emulator.ledger import Ledger
 from caxton_async.emulator.request import Request
-from caxton_async.emulator.routes import ASSUMED_PATHS
+from caxton_async.emulator.routes import ASSUMED_PATHS, PREFIX
 from caxton_async.emulator.server import HOST, Server
 
 
@@ -25,24 +25,34 @@ from caxton_async.emulator.server import HOST, Server
 class Emulator:
     """An emulated Caxton API: `async with Emulator() as emulator:`.
 
-    `seed` decides every id and secret; `port` 0 takes a free one; `faults` are in use from the start;
-    `revokes_old` makes a new password or token end the old ones; `tokens_survive_reset` lets tokens outlive a reset of
-    the credentials; `generate_needs_reset` refuses a second password until then; `token_life_s` is what a token call
-    promises; `clock` gives seconds since the epoch; `history` bounds the requests and moves that are kept (None: all).
+    `seed` decides every id and secret.  `port` 0 takes a free one; `host` is the address to listen at, another than
+    this machine's own only in a container.  `faults` are in use from the start.  `clock` gives seconds since the epoch.
+    `history` bounds the requests and moves that are kept (None: all).
+
+    What the guide leaves open can be had in each reading:
+
+    - `paths` puts calls elsewhere (`{"get_access_token": "/token"}`; a leading `/` is the origin's root);
+    - `revokes_old` makes a new password or token end the old ones;
+    - `tokens_survive_reset` lets tokens outlive a reset of the credentials;
+    - `generate_needs_reset` refuses a second password until the credentials were reset;
+    - `token_life_s` is what a token call promises, `user_token_life_s` how long a `userapitoken` is good for.
 
     `ledger` is the state of the bank, `faults` what goes wrong with single requests, `conditions` what holds for whole
     accounts, `credentials` those of the main account.
 
-    **Raises** OSError on entry when the port is in use.
+    **Raises** ValueError when `paths` names no call; OSError on entry when the port is in use.
     """
 
     seed: int = 0
     port: int = 0
+    host: str = HOST
     _initial: Iterable[Fault] = attrs.field(default=(), alias="faults")
+    paths: Mapping[str, str] = attrs.field(factory=dict)
     revokes_old: bool = False
     tokens_survive_reset: bool = False
     generate_needs_reset: bool = True
     token_life_s: int = 2_591_999  # the guide's example
+    user_token_life_s: int = 30 * 24 * 3600  # from its start to its end in the guide's examples
     clock: Callable[[], float] = time.time
     history: int | None = None
     faults: Faults = attrs.field(init=False, factory=Faults)
@@ -53,7 +63,11 @@ class Emulator:
 
     def __attrs_post_init__(self) -> None:
         rules = CredentialRules(
-            self.token_life_s, self.revokes_old, self.tokens_survive_reset, self.generate_needs_reset
+            self.token_life_s,
+            self.revokes_old,
+            self.tokens_survive_reset,
+            self.generate_needs_reset,
+            self.user_token_life_s,
         )
         accounts = Accounts(self.seed, self.clock, rules)
         main = accounts.main
@@ -61,7 +75,9 @@ class Emulator:
         self.credentials = Credentials(username=main.username, client_name=main.name, password=accounts.main_password)
         for fault in self._initial:
             self.faults.add(fault)
-        self._server = Server(App(self.ledger, self.conditions), self.faults, self.port, self.history)
+        self._server = Server(
+            App(self.ledger, self.conditions, self.paths), self.faults, (self.host, self.port), self.history
+        )
 
     async def __aenter__(self) -> Self:
         await self._server.start()
@@ -75,12 +91,12 @@ class Emulator:
     @property
     def base_url(self) -> str:
         """Where the API is, once the emulator runs."""
-        return f"http://{HOST}:{self._server.port}{App.prefix}"
+        return f"http://{HOST}:{self._server.port}{PREFIX}"
 
     @property
     def settings(self) -> Settings:
         """Settings that reach the emulator, and that confirm every path that the documentation leaves open."""
-        return Settings(base_url=self.base_url, paths=ASSUMED_PATHS)
+        return Settings(base_url=self.base_url, paths={**ASSUMED_PATHS, **self.paths})
 
     @property
     def environ(self) -> dict[str, str]:
@@ -90,7 +106,7 @@ class Emulator:
             "CAXTON_USERNAME": self.credentials.username,
             "CAXTON_CLIENT_NAME": self.credentials.client_name,
             "CAXTON_PASSWORD": self.ledger.accounts.main_password,
-            **{f"CAXTON_PATH_{name.upper()}": path for name, path in ASSUMED_PATHS.items()},
+            **{f"CAXTON_PATH_{name.upper()}": path for name, path in {**ASSUMED_PATHS, **self.paths}.items()},
         }
 
     @property

@@ -34,6 +34,8 @@ from caxton_async.emulator.calls import (
     submit_bulk_payload,
 )
 
+PREFIX = "/api/"
+
 
 @attrs.frozen
 class Route:
@@ -56,9 +58,14 @@ class Route:
     needs_header: str | None = None
 
     @cached_property
+    def full_path(self) -> str:
+        """The path from the origin's root on."""
+        return self.path if self.path.startswith("/") else PREFIX + self.path
+
+    @cached_property
     def segments(self) -> list[str]:
-        """The parts of the path, a placeholder in braces."""
-        return self.path.split("/")
+        """The parts of the full path, a placeholder in braces."""
+        return self.full_path[1:].split("/")
 
     @cached_property
     def members(self) -> Mapping[str, tuple[type, ...]]:

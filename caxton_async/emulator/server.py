@@ -24,10 +24,10 @@ _BACKLOG = 1024  # connections that wait to be accepted; a test may open hundred
 class Server:
     """Serves an `App` and keeps what it has read: the requests (the last `history`, or all) and their numbers."""
 
-    def __init__(self, app: App, faults: Faults, port: int, history: int | None) -> None:
+    def __init__(self, app: App, faults: Faults, address: tuple[str, int], history: int | None) -> None:
         self.ledger = app.ledger
         self.faults = faults
-        self.port = port
+        self.host, self.port = address
         self.requests: deque[Request] = deque(maxlen=history)
         self.counts: Counter[str | None] = Counter()
         self.connections: set[Connection] = set()
@@ -121,7 +121,7 @@ class Server:
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._listener.bind((HOST, self.port))
+            self._listener.bind((self.host, self.port))
         except OSError:
             self._listener.close()
             raise

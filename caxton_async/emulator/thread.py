@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from copy import copy
 from types import TracebackType
@@ -29,11 +29,14 @@ class EmulatorOptions(TypedDict, total=False):
 
     seed: int
     port: int
+    host: str
     faults: Iterable[Fault]
+    paths: Mapping[str, str]
     revokes_old: bool
     tokens_survive_reset: bool
     generate_needs_reset: bool
     token_life_s: int
+    user_token_life_s: int
     clock: Callable[[], float]
     history: int | None
 

@@ -1,5 +1,6 @@
 """The emulator answers as the guide shows, keeps its books, and refuses what is wrong."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from caxton_async import CaxtonClient
 from caxton_async.config import from_env
 from caxton_async.emulator import Emulator
 from caxton_async.endpoints import CATALOGUE
@@ -285,9 +287,12 @@ async def test_unknown_paths_and_methods_are_refused_as_the_framework_does(calle
     """Whatever is not in the guide is not served, not even with a second slash."""
     nowhere = [await caller.call("POST", path) for path in ("nowhere", "/wallets", "/api//wallets", "wallets/")]
     elsewhere = await caller.call("DELETE", "wallets")
+    head, text = await caller.text("HEAD", "wallets")
+    after, _ = await caller.text("GET", "reference/lookup/banks")
 
     assert [status for status, _ in nowhere] == [404] * 4
     assert elsewhere[0] == 405
+    assert (head, text, after) == (405, "", 200)
     assert all(list(answer) == ["Message"] for _, answer in [*nowhere, elsewhere])
 
 
@@ -384,6 +389,49 @@ async def test_tokens_and_passwords_end_by_the_emulators_clock():
         statuses.append((await caller.log_in("emulated", emulator.ledger.accounts.main_password))[0])
 
     assert statuses == [200, 401, 400]
+
+
+async def test_a_users_token_ends_too():
+    """Its end stands in the answers made for the user, and after it the call is a plain 401 with a good token."""
+    now = [1_700_000_000.0]
+    async with Emulator(clock=lambda: now[0], user_token_life_s=24 * 3600) as emulator, Caller(emulator) as caller:
+        user = emulator.ledger.accounts.add_user()
+        first = await caller.call("POST", "wallets", {"Name": "a"}, userapitoken=user.api_token)
+        now[0] += 24 * 3600
+        after = await caller.call("POST", "wallets", {"Name": "a"}, userapitoken=user.api_token)
+        main = await caller.call("POST", "wallets", {"Name": "a"})
+
+    assert first[1]["AuthorisedUserModel"]["TokenEndDate"] == "2023-11-15T00:00:00"
+    assert [status for status, _ in (first, after, main)] == [200, 401, 200]
+
+
+@pytest.mark.parametrize("path", ["/token", "clients/auth/token"])
+async def test_a_path_can_be_another(path: str):
+    """A call is found there and no more where it was assumed; the settings and the variables say so."""
+    async with Emulator(paths={"get_access_token": path}) as emulator:
+        async with CaxtonClient(emulator.credentials, emulator.settings) as caxton:
+            await caxton.wallets.create("Travel")
+        configuration = from_env(emulator.environ)
+
+    assert emulator.requests[0].path == (path if path[0] == "/" else f"/api/{path}")
+    assert configuration.settings.paths["get_access_token"] == path
+
+
+def test_a_path_of_no_call_is_refused():
+    """A name that is misspelt would be overlooked."""
+    with pytest.raises(ValueError, match="paths names no call: token"):
+        Emulator(paths={"token": "/token"})
+
+
+async def test_it_can_listen_for_a_container():
+    """An address of its own is listened at; the URL stays that of this machine, as which it is forwarded."""
+    async with Emulator(host="127.0.0.2") as emulator:
+        port = int(emulator.base_url.removesuffix("/api/").rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.2", port)
+        writer.close()
+        await writer.wait_closed()
+
+    assert emulator.base_url.startswith("http://127.0.0.1:")
 
 
 async def test_tokens_can_be_forgotten_all_at_once(caller: Caller, emulator: Emulator):
