@@ -1,6 +1,6 @@
 """Who may call: the main account, its sub-accounts and users, their passwords and tokens.
 
-Money does not belong here; an account's balances are changed by the ledger alone.
+An account's balances are changed by the ledger alone.
 """
 
 from __future__ import annotations
@@ -101,11 +101,8 @@ class Accounts:
         self.tokens: dict[str, Token] = {}
         self.logins = 0
         self.main = self._add(None, "emulated", "cxtnclient", None)
-        self.main_password = self._secret()
+        self.main_password = _secret(self._random)
         self.main.passwords[self.main_password] = clock() + PASSWORD_LIFE_S
-
-    def _secret(self) -> str:
-        return f"{self._random.getrandbits(160):040x}"
 
     def _add(self, identity_number: str | None, username: str, name: str, parent: Account | None) -> Account:
         number = len(self.by_username) + 1
@@ -127,7 +124,7 @@ class Accounts:
         """Register a person under `account`, the main account if None."""
         now, number = self.clock(), self._next_applicant
         ends_at = now + self.rules.user_token_life_s
-        user = User(number, f"user-{number}", account or self.main, self._secret(), now, ends_at)
+        user = User(number, f"user-{number}", account or self.main, _secret(self._random), now, ends_at)
         self._next_applicant += 1
         self.users[user.api_token] = user
         return user
@@ -140,9 +137,10 @@ class Accounts:
         if account.has_generated and self.rules.generate_needs_reset:
             raise Refused("PasswordAlreadyGenerated", "Reset the credentials before a new password is generated.")
         if self.rules.revokes_old:
-            self._revoke(account)
+            account.passwords.clear()
+            self._drop_tokens(account)
         now = self.clock()
-        password = Password(self._secret(), self._secret(), now, now + PASSWORD_LIFE_S)
+        password = Password(_secret(self._random), _secret(self._random), now, now + PASSWORD_LIFE_S)
         account.passwords[password.value] = password.ends_at
         account.has_generated = True
         return password
@@ -155,7 +153,7 @@ class Accounts:
             return None
         if self.rules.revokes_old:
             self._drop_tokens(account)
-        token = Token(self._secret(), account, password, now, now + self.rules.token_life_s)
+        token = Token(_secret(self._random), account, password, now, now + self.rules.token_life_s)
         self.tokens[token.value] = token
         self.logins += 1
         return token
@@ -194,10 +192,10 @@ class Accounts:
         """Make every token stop working, as when the vendor's server forgets them."""
         self.tokens.clear()
 
-    def _revoke(self, account: Account) -> None:
-        account.passwords.clear()
-        self._drop_tokens(account)
-
     def _drop_tokens(self, account: Account) -> None:
         for value in [value for value, token in self.tokens.items() if token.account is account]:
             del self.tokens[value]
+
+
+def _secret(random: Random) -> str:
+    return f"{random.getrandbits(160):040x}"

@@ -65,7 +65,7 @@ class Connection(web.RequestHandler):
             armed.mark_applied()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End, and tell whoever waits for it."""
+        """End, and wake those that wait for it."""
         super().connection_lost(exc)
         self.family.discard(self)
         self.lost.set_result(None)

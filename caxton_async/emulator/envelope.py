@@ -1,6 +1,6 @@
 """How the emulator spells its JSON: exact numbers, the envelope, and who is authorised.
 
-Written by hand from the guide's examples and shared with nobody, so that a wrong name in the client shows.
+Written by hand from the examples of the guide, and not shared with the client, so that a wrong name in it shows.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """The emulator's books: balances, pots, uploads, payments, wallets, cards, webhooks.
 
-Amounts are exact decimals.  How a request or an answer is spelt does not belong here.
+Amounts are exact decimals.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
 
@@ -74,24 +75,29 @@ def card_rate(buy_code: str, sell_code: str, amount: Decimal | int) -> CardRate:
     return CardRate(buy, sell, (sold * rate).quantize(buy.step), sold, rate)
 
 
+@attrs.define(eq=False)
 class Ledger:
     """The state of the emulated bank, simple to read: `ledger.accounts.main.balances["GBP"]`.
 
     `moves` holds the last `history` moves, or all of them; the counts and sums are always complete.
     """
 
-    def __init__(self, accounts: Accounts, history: int | None = None) -> None:
-        self.accounts = accounts
-        self.moves: deque[Move] = deque(maxlen=history)
-        self.move_count = 0
-        self.funded: defaultdict[str, Decimal] = defaultdict(Decimal)
-        self.moved: defaultdict[str, Decimal] = defaultdict(Decimal)
-        self.uploads: dict[int, Upload] = {}
-        self.payments: dict[int, Payment] = {}  # by transfer id
-        self.wallets: dict[int, Wallet] = {}
-        self.webhooks: list[tuple[str, str]] = []  # event type, URL
-        self.webhooks_enabled = False
-        self._card_ids = count(12_345_678)
+    accounts: Accounts
+    history: int | None = None
+    moves: deque[Move] = attrs.field(init=False)
+    move_count: int = attrs.field(init=False, default=0)
+    funded: defaultdict[str, Decimal] = attrs.field(init=False, factory=lambda: defaultdict(Decimal))
+    moved: defaultdict[str, Decimal] = attrs.field(init=False, factory=lambda: defaultdict(Decimal))
+    uploads: dict[int, Upload] = attrs.field(init=False, factory=dict)
+    payments: dict[int, Payment] = attrs.field(init=False, factory=dict)  # by transfer id
+    wallets: dict[int, Wallet] = attrs.field(init=False, factory=dict)
+    webhooks: list[tuple[str, str]] = attrs.field(init=False, factory=list)  # event type, URL
+    webhooks_enabled: bool = attrs.field(init=False, default=False)
+    _card_ids: Iterator[int] = attrs.field(init=False, factory=lambda: count(12_345_678))
+
+    @moves.default
+    def _bounded(self) -> deque[Move]:
+        return deque(maxlen=self.history)
 
     def fund(self, account: Account, currency_code: str, amount: Decimal | int) -> None:
         """Let money come in to an account's main balance."""

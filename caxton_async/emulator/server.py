@@ -73,7 +73,7 @@ class Server:
         try:
             return await self._serve(incoming)
         except (web.RequestPayloadError, ConnectionError):
-            return web.Response()  # the client went away; there is nobody to be answered
+            return web.Response()  # the client went away; no answer would reach it
         finally:
             connection.is_busy = False
 

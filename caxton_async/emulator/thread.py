@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import ExitStack
 from copy import copy
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack, cast
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from caxton_async.config import Credentials, Settings
 from caxton_async.emulator.accounts import Accounts
@@ -41,10 +42,27 @@ class EmulatorOptions(TypedDict, total=False):
     history: int | None
 
 
+class _Thread:
+    """An emulator and the thread it runs in, while it runs."""
+
+    portal: BlockingPortal
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do some work in the emulator's thread, and return what it returns or raise what it raises."""
+        return self.portal.call(work)
+
+    def wait(self, make: Callable[[], Coroutine[object, object, None]], timeout_s: float) -> None:
+        """Wait for a coroutine of the emulator's; TimeoutError when that takes too long."""
+        self.portal.call(lambda: asyncio.wait_for(make(), timeout_s))
+
+
 class ThreadFault:
     """A fault in use by an emulator in another thread."""
 
-    def __init__(self, thread: EmulatorThread, armed: Armed) -> None:
+    def __init__(self, thread: _Thread, armed: Armed) -> None:
         self._thread = thread
         self._armed = armed
 
@@ -78,7 +96,7 @@ class ThreadFault:
 class ThreadFaults:
     """The faults in use by an emulator in another thread."""
 
-    def __init__(self, thread: EmulatorThread) -> None:
+    def __init__(self, thread: _Thread) -> None:
         self._thread = thread
 
     def add(self, fault: Fault) -> ThreadFault:
@@ -93,7 +111,7 @@ class ThreadFaults:
 class ThreadConditions:
     """The conditions that hold in an emulator in another thread."""
 
-    def __init__(self, thread: EmulatorThread) -> None:
+    def __init__(self, thread: _Thread) -> None:
         self._thread = thread
 
     def set(self, kind: ConditionKind, *, acting_for: str | None = None) -> None:
@@ -113,7 +131,7 @@ class ThreadConditions:
 class _InThread:
     """Stands for an object of the emulator: its methods run in the emulator's thread, its collections are copied."""
 
-    def __init__(self, thread: EmulatorThread, target: object) -> None:
+    def __init__(self, thread: _Thread, target: object) -> None:
         self._thread = thread
         self._target = target
 
@@ -136,90 +154,62 @@ class EmulatorThread:
     """
 
     def __init__(self, **options: Unpack[EmulatorOptions]) -> None:
-        self.emulator = Emulator(**options)
-        self.faults = ThreadFaults(self)
-        self.conditions = ThreadConditions(self)
-        self._started: Future[None] = Future()
-        self._stopped = asyncio.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="caxton emulator", daemon=True)
+        self._emulator = Emulator(**options)
+        self._thread = _Thread(self._emulator)
+        self.faults = ThreadFaults(self._thread)
+        self.conditions = ThreadConditions(self._thread)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self._started.result()
-        except OSError:
-            self._thread.join()
-            raise
+        with ExitStack() as stack:
+            self._thread.portal = stack.enter_context(start_blocking_portal())
+            stack.enter_context(self._thread.portal.wrap_async_context_manager(self._emulator))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        try:
-            await self.emulator.__aenter__()
-        except OSError as error:
-            self._started.set_exception(error)
-            return
-        self._started.set_result(None)
-        await self._stopped.wait()
-        await self.emulator.__aexit__(None, None, None)
-
-    def run(self, work: Callable[[], T]) -> T:
-        """Do some work in the emulator's thread, and return what it returns or raise what it raises."""
-
-        async def do() -> T:
-            return work()
-
-        return asyncio.run_coroutine_threadsafe(do(), self._loop).result()
-
-    def wait(self, make: Callable[[], Any], timeout_s: float) -> None:
-        """Wait for a coroutine of the emulator's; TimeoutError when that takes too long."""
-        asyncio.run_coroutine_threadsafe(asyncio.wait_for(make(), timeout_s), self._loop).result()
+        self._stack.close()
 
     @property
     def base_url(self) -> str:
         """Where the API is."""
-        return self.emulator.base_url
+        return self._emulator.base_url
 
     @property
     def settings(self) -> Settings:
         """Settings that reach the emulator."""
-        return self.emulator.settings
+        return self._emulator.settings
 
     @property
     def credentials(self) -> Credentials:
         """The credentials of the main account."""
-        return self.emulator.credentials
+        return self._emulator.credentials
 
     @property
     def environ(self) -> dict[str, str]:
         """The `CAXTON_...` variables that reach the emulator as its main account, the password among them."""
-        return self.emulator.environ
+        return self._emulator.environ
 
     @property
     def requests(self) -> list[Request]:
         """What was read so far, in the order of arrival."""
-        return self.run(lambda: self.emulator.requests)
+        return self._thread.run(lambda: self._emulator.requests)
 
     @property
     def logins(self) -> int:
         """How many requests for a token were read."""
-        return self.emulator.logins
+        return self._emulator.logins
 
     def count(self, endpoint: str | None) -> int:
         """Count the requests read for a call by its public name; None counts those to unknown paths."""
-        return self.emulator.count(endpoint)
+        return self._emulator.count(endpoint)
 
     def seen(self, endpoint: str | None, times: int = 1, *, timeout_s: float = _LIMIT_S) -> None:
         """Wait until so many requests for a call were read; TimeoutError when that takes too long."""
-        self.wait(lambda: self.emulator.seen(endpoint, times), timeout_s)
+        self._thread.wait(lambda: self._emulator.seen(endpoint, times), timeout_s)
 
     @property
     def ledger(self) -> Ledger:
         """The state of the bank: each method runs in the emulator's thread, and each collection is a copy."""
-        return cast("Ledger", _InThread(self, self.emulator.ledger))
+        return cast("Ledger", _InThread(self._thread, self._emulator.ledger))
