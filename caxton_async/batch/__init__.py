@@ -1,9 +1,9 @@
 """Batches that can be killed at any instant: rows in, a journal on disk, a report out."""
 
+from caxton_async.batch.input import InputFile, InputOptions, Row, RowErrors, input_digest, read_rows, template_of
 from caxton_async.batch.journal import Journal
 from caxton_async.batch.payroll import BULK_PAYMENTS, run_bulk_payments
 from caxton_async.batch.reader import JournalReader, check_not_run_before, default_path, read_journal
-from caxton_async.batch.rows import Row, RowErrors, input_digest, read_rows, stream_rows
 from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
 from caxton_async.batch.states import (
     STATES,
@@ -22,6 +22,8 @@ __all__ = [
     "STATES",
     "BatchSummary",
     "DuplicateReference",
+    "InputFile",
+    "InputOptions",
     "Journal",
     "JournalError",
     "JournalFailed",
@@ -41,5 +43,5 @@ __all__ = [
     "read_rows",
     "run_batch",
     "run_bulk_payments",
-    "stream_rows",
+    "template_of",
 ]

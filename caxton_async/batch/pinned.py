@@ -12,10 +12,10 @@ import anyio.lowlevel
 
 from caxton_async.batch.journal import Entry, Journal
 from caxton_async.batch.plan import row_digest
-from caxton_async.batch.rows import money_of
 from caxton_async.batch.states import SENDABLE, JournalRefused, PlannedRow
 from caxton_async.client import CaxtonClient
 from caxton_async.errors import InvalidRequest
+from caxton_async.journal.stored import money_of
 
 # Pairs of reference and request (or `Row`s): a collection, or what returns a new iterator at each call.
 Rows = Iterable[Any] | Callable[[], Iterable[Any]]

@@ -15,7 +15,8 @@ from typing import Any
 
 from attrs import fields_dict, frozen, has
 
-from caxton_async.batch.rows import REMEMBERED, Row, money_of
+from caxton_async.batch.input.rows import REMEMBERED, Row
+from caxton_async.journal.stored import money_of
 from caxton_async.secret import Secret
 
 # Digits: a million of the largest amounts add up exactly, whatever the program around us set as its own precision.

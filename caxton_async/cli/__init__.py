@@ -19,12 +19,13 @@ _COMMANDS: Final = {
     "emulator": ("emulator:emulator", "Serve the API on this machine, for trying things out."),
     "doctor": ("doctor:doctor", "Find what stands between you and a first call, without moving money."),
     "endpoints": ("endpoints:endpoints", "List the calls of the API, with the fields that each takes."),
+    "template": ("template:template", "Print the header line of a file for `caxton run`."),
     "call": ("call:call", "Make one call of the API."),
     "run": ("running:run", "Make one call for each row of a file."),
     "resume": ("running:resume", "Go on with a batch that was stopped or killed."),
     "status": ("viewing:status", "Show how a batch stands, also while it runs."),
     "report": ("viewing:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
-    "reconcile": ("settling:reconcile", "Settle unknown outcomes by a bank statement, or by a function of your own."),
+    "reconcile": ("settling:reconcile", "Settle unknown outcomes by a bank statement."),
     "settle": ("settling:settle", "Record what was found out about a row whose outcome is unknown."),
 }
 _AUTH: Final = {

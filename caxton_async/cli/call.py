@@ -10,8 +10,9 @@ from typing import Any, get_args
 
 from attrs import fields, has
 
-from caxton_async.batch.columns import Misfit, Slot, slots_of
-from caxton_async.bulk import fold
+from caxton_async.batch.input.columns import Slot, slots_of
+from caxton_async.batch.input.problems import CellError
+from caxton_async.bulk import normalise_name
 from caxton_async.cli._client import check_production, connect, read_environment, view_for
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, plain, private_file, show_json
@@ -122,16 +123,16 @@ def build_request(endpoint: Endpoint[Any, Any], arguments: tuple[str, ...]) -> o
     cls = endpoint.sends
     slots = slots_of(cls)
     wire = spellings(cls) if cls else {}
-    known = {fold(name): slot for slot in slots for name in (slot.name, wire[slot.name])}
+    known = {normalise_name(name): slot for slot in slots for name in (slot.name, wire[slot.name])}
     given: dict[str, object] = {}
     problems: list[str] = []
     for argument in arguments:
         key, equals, text = argument.partition("=")
-        slot = known.get(fold(key))
+        slot = known.get(normalise_name(key))
         if not equals:
             problems.append("a field without a value: write KEY=VALUE")
         elif slot is None:
-            near = difflib.get_close_matches(fold(key), known, 1)
+            near = difflib.get_close_matches(normalise_name(key), known, 1)
             hint = f"did you mean {known[near[0]].name}?" if near else f"it takes {_names(slots)}"
             problems.append(f"{key} is not a field of {endpoint.name}: {hint}")
         elif slot.argument in given:
@@ -139,7 +140,7 @@ def build_request(endpoint: Endpoint[Any, Any], arguments: tuple[str, ...]) -> o
         else:
             try:
                 given[slot.argument] = _read(slot, text)
-            except Misfit as error:
+            except CellError as error:
                 given[slot.argument] = None
                 problems.append(f"{slot.name}: {error}")
     missing = [slot.name for slot in slots if slot.required and slot.argument not in given]
@@ -160,10 +161,10 @@ def _read(slot: Slot, text: str) -> object:
     elif text.startswith("env:"):
         variable = text.removeprefix("env:")
         if variable not in os.environ:
-            raise Misfit(f"the environment has no {variable}")
+            raise CellError(f"the environment has no {variable}", "set it, or write the value")
         text = os.environ[variable]
     elif slot.is_secret:
-        raise Misfit(f"a secret is not typed in clear: write {slot.name}=@FILE or {slot.name}=env:VARIABLE")
+        raise CellError("a secret is not typed in clear", f"write {slot.name}=@FILE or {slot.name}=env:VARIABLE")
     return slot.read(text)
 
 
@@ -176,4 +177,4 @@ def _read_file(path: Path) -> str:
         pass
     except OSError as error:
         problem = str(error.strerror)
-    raise Misfit(f"the file {path} cannot be read ({problem})")
+    raise CellError(f"the file {path} cannot be read ({problem})", "name a file of UTF-8 text")

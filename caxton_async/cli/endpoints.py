@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import fields_dict
 
-from caxton_async.batch.columns import slots_of
+from caxton_async.batch.input.columns import slots_of
 from caxton_async.cli._output import show_json, show_table
 from caxton_async.endpoints import CATALOGUE, Endpoint
 

@@ -1,7 +1,7 @@
 """What a run would do, worked out before anything is sent: the plan, its digest, and what looks like a double."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,17 @@ from attrs import frozen
 
 from caxton_async.batch import (
     BULK_PAYMENTS,
+    InputFile,
+    InputOptions,
     JournalReader,
     JournalRefused,
     RowState,
-    input_digest,
     read_journal,
-    stream_rows,
 )
 from caxton_async.batch.plan import Plan, make_plan, plan_digest, row_digest
 from caxton_async.batch.reader import SUFFIX
 from caxton_async.bulk import check_payment_date
+from caxton_async.cli._exit_codes import Failure
 from caxton_async.cli._output import echo_err, show_json, show_table
 from caxton_async.cli.call import find_endpoint
 from caxton_async.config import Configuration
@@ -34,8 +35,7 @@ _MAX_DOUBLES = 100  # that are listed
 class Prepared:
     """A batch that is ready to be sent: its file, what it comes to, and the digest by which it is approved."""
 
-    file: Path
-    endpoint: Endpoint[Any, Any]
+    file: InputFile
     configuration: Configuration
     plan: Plan
     input_digest: str
@@ -63,14 +63,30 @@ def input_of(journal: JournalReader) -> Path:
     raise JournalRefused(f"the input of the journal {journal.path} is not there any more: {noted}")
 
 
-def prepare(endpoint: Endpoint[Any, Any], file: Path, configuration: Configuration) -> Prepared:
+def open_input(file: Path, endpoint: Endpoint[Any, Any], options: InputOptions) -> InputFile:
+    """Return the file of a batch, whose rows have to be right as of now."""
+    return InputFile(file, endpoint, options, _check_of(endpoint))
+
+
+def split_columns(named: Sequence[str]) -> dict[str, str]:
+    """Return what `--column FIELD=HEADER` says, by field.
+
+    **Raises** Failure when one of them is written otherwise.
+    """
+    pairs = [text.partition("=") for text in named]
+    if not all(equals for _, equals, _ in pairs):
+        raise Failure("a column is named like --column reference=Narrative")
+    return {field: header for field, _, header in pairs}
+
+
+def prepare(file: InputFile, configuration: Configuration) -> Prepared:
     """Read a file from end to end and return what it comes to.
 
     **Raises** RowErrors with every error of the file.
     """
-    digest = input_digest(file)
-    plan = make_plan(stream_rows(file, endpoint, check=_check_of(endpoint)))
-    settings = configuration.settings
+    plan = make_plan(file)
+    digest = file.digest
+    endpoint, settings = file.endpoint, configuration.settings
     context = {
         "endpoint": endpoint.name,
         "path": settings.paths.get(endpoint.name, endpoint.path),
@@ -78,8 +94,8 @@ def prepare(endpoint: Endpoint[Any, Any], file: Path, configuration: Configurati
         "input": digest,
         "acting_for": acting_for(configuration),
     }
-    elsewhere = tuple(_doubles_elsewhere(endpoint, file, settings.origin))
-    return Prepared(file, endpoint, configuration, plan, digest, plan_digest(plan, **context), elsewhere)
+    elsewhere = tuple(_doubles_elsewhere(file, settings.origin))
+    return Prepared(file, configuration, plan, digest, plan_digest(plan, **context), elsewhere)
 
 
 def _check_of(endpoint: Endpoint[Any, Any]) -> Callable[[Any], None] | None:
@@ -94,12 +110,12 @@ def acting_for(configuration: Configuration) -> str:
     return Caller(configuration.identity_number, configuration.user_token).name
 
 
-def _doubles_elsewhere(endpoint: Endpoint[Any, Any], file: Path, origin: str) -> Iterator[str]:
+def _doubles_elsewhere(file: InputFile, origin: str) -> Iterator[str]:
     """Say which rows ask for what a journal beside the file shows as done."""
-    for path in sorted(file.absolute().parent.glob(f"*{SUFFIX}")):
+    for path in sorted(file.path.absolute().parent.glob(f"*{SUFFIX}")):
         try:
             with read_journal(path) as journal:
-                if (journal.endpoint, journal.origin) != (endpoint.name, origin):
+                if (journal.endpoint, journal.origin) != (file.endpoint.name, origin):
                     continue
                 found = (row for state in _DONE for row in journal.rows(state))
                 done = {row.digest: row.reference for row in found if row.status.settled_as_paid is not False}
@@ -107,7 +123,7 @@ def _doubles_elsewhere(endpoint: Endpoint[Any, Any], file: Path, origin: str) ->
         except JournalRefused as error:
             yield f"{path.name} cannot be compared: {error}"
             continue
-        for row in stream_rows(file, endpoint):
+        for row in file:
             earlier = done.get(row_digest(row.request, salt))
             if earlier is not None:
                 yield f"line {row.line} ({row.reference}) asks for the same as {earlier} of {path.name}"
@@ -125,17 +141,18 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
         totals = {total.currency: {"count": total.count, "amount": f"{total.amount:f}"} for total in plan.totals}
         show_json(
             {
-                "endpoint": prepared.endpoint.name,
+                "endpoint": prepared.file.endpoint.name,
                 "origin": prepared.configuration.settings.origin,
                 "count": plan.count,
                 "totals": totals,
                 "control_sum": f"{plan.control_sum:f}",
                 "suspected_doubles": doubles,
+                "worth_a_look": list(map(str, prepared.file.notices)),
                 "digest": prepared.digest,
             }
         )
         return
-    rows: list[tuple[str, object]] = [("calls", f"{plan.count} x {prepared.endpoint.name}")]
+    rows: list[tuple[str, object]] = [("calls", f"{plan.count} x {prepared.file.endpoint.name}")]
     rows += [(f"total {total.currency}", f"{total.amount:f} in {total.count}") for total in plan.totals]
     rows += [
         ("control sum", f"{plan.control_sum:f}"),
@@ -144,6 +161,8 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
         ("plan", prepared.digest),
     ]
     show_table((), rows)
+    for notice in prepared.file.notices:
+        echo_err(f"worth a look: {notice}")
     for text in doubles[:_MAX_DOUBLES]:
         echo_err(f"suspected double: {text}")
     hidden = plan.double_count - len(plan.doubles) + max(0, len(doubles) - _MAX_DOUBLES)

@@ -1,22 +1,24 @@
 """`caxton run` and `caxton resume`: a batch from a file, which can be stopped at any instant."""
 
 import asyncio
+import json as json_text
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from attrs import define, evolve, field
+from attrs import asdict, define, evolve, field
 
 from caxton_async.batch import (
     BULK_PAYMENTS,
     BatchSummary,
+    InputFile,
+    InputOptions,
     Journal,
     JournalRefused,
-    Row,
     RowOutcome,
     RowState,
     check_not_run_before,
@@ -25,14 +27,21 @@ from caxton_async.batch import (
     read_journal,
     run_batch,
     run_bulk_payments,
-    stream_rows,
 )
 from caxton_async.batch.states import SENDABLE
 from caxton_async.cli._client import check_production, connect, read_environment, view_for
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, progress, show_json, show_table
 from caxton_async.cli.call import holds_secret
-from caxton_async.cli.plans import acting_for, find_batch_endpoint, input_of, prepare, show_plan
+from caxton_async.cli.plans import (
+    acting_for,
+    find_batch_endpoint,
+    input_of,
+    open_input,
+    prepare,
+    show_plan,
+    split_columns,
+)
 from caxton_async.config import Configuration
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import AuthenticationFailed, NotAuthorised
@@ -47,6 +56,10 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     name: str,
     file: Path,
     *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    column: tuple[str, ...] = (),
     journal: Path | None = None,
     concurrency: int = _CONCURRENCY,
     dry_run: bool = False,
@@ -59,6 +72,10 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     Args:
         name: The name of a call, as `caxton endpoints` lists it, or bulk_payments.
         file: A CSV, JSON Lines or xlsx file with a column `reference`, and one for each field of the call.
+        delimiter: What stands between the cells of a CSV file, where it is no comma, such as ';'.
+        encoding: How a text is encoded, where it is not UTF-8, such as cp1252.
+        sheet: The sheet of a workbook, where several have rows.
+        column: What the file calls a field, as FIELD=HEADER, where it does not use the field's name.
         journal: Where to keep what was sent and what came of it; beside the file unless told otherwise.
         concurrency: How many calls are in flight at once.
         dry_run: Send nothing: check the file, and print what would be sent and the digest of this plan.
@@ -68,7 +85,8 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     """
     endpoint = find_batch_endpoint(name)
     configuration = read_environment()
-    prepared = prepare(endpoint, file, configuration)
+    options = InputOptions(delimiter, encoding, sheet, split_columns(column))
+    prepared = prepare(open_input(file, endpoint, options), configuration)
     if dry_run:
         show_plan(prepared, as_json=json)
         return ExitCode.ACCEPTED
@@ -86,9 +104,15 @@ def run(  # noqa: PLR0913 -- each is an option of the command
         endpoint=endpoint.name,
         origin=origin,
         digest=prepared.input_digest,
-        details={"input": str(file.absolute()), "acting_for": acting_for(configuration)},
+        details={
+            "input": str(file.absolute()),
+            "acting_for": acting_for(configuration),
+            "reading": json_text.dumps(asdict(options)),
+        },
     )
-    return _carry_out(_Batch(endpoint, file, configuration, created, prepared.plan.count, concurrency), as_json=json)
+    return _carry_out(
+        _Batch(endpoint, prepared.file, configuration, created, prepared.plan.count, concurrency), as_json=json
+    )
 
 
 def resume(
@@ -109,12 +133,13 @@ def resume(
     configuration = read_environment()
     with read_journal(journal) as found:
         endpoint, details, total = find_batch_endpoint(found.endpoint), found.details, found.total
-        file = input_of(found)
+        options = InputOptions(**json_text.loads(details.get("reading", "{}")))
+        file = open_input(input_of(found), endpoint, options)
     check_production(configuration, endpoint, yes=yes)
     if details.get("acting_for") != acting_for(configuration):
         raise JournalRefused(f"the batch was begun for {details['acting_for']}, not for {acting_for(configuration)}")
-    opened = Journal.open(journal, digest=input_digest(file))
-    total = prepare(endpoint, file, configuration).plan.count if total is None else total
+    opened = Journal.open(journal, digest=input_digest(file.path))
+    total = prepare(file, configuration).plan.count if total is None else total
     return _carry_out(_Batch(endpoint, file, configuration, opened, total, concurrency), as_json=json)
 
 
@@ -123,7 +148,7 @@ class _Batch:
     """A batch that is about to run, and what is learnt as it does."""
 
     endpoint: Endpoint[Any, Any]
-    file: Path
+    file: InputFile
     configuration: Configuration
     journal: Journal
     total: int
@@ -177,12 +202,10 @@ def _with_room(batch: _Batch) -> Configuration:
 
 
 async def _send(batch: _Batch, client: "CaxtonClient", on_progress: Callable[[RowOutcome[Any]], None]) -> BatchSummary:
-    def rows() -> Iterator[Row]:
-        return stream_rows(batch.file, batch.endpoint)
-
+    rows = evolve(batch.file, check=None)  # the day may have turned since the plan
     common: dict[str, Any] = {"journal": batch.journal, "on_progress": on_progress, "stop": batch.stop}
     if batch.endpoint is BULK_PAYMENTS:
-        return await run_bulk_payments(client, rows, description=batch.file.stem, **common)
+        return await run_bulk_payments(client, rows, description=batch.file.path.stem, **common)
     return await run_batch(client, batch.endpoint, rows, concurrency=batch.concurrency, **common)
 
 

@@ -1,102 +1,104 @@
 """`caxton reconcile` and `caxton settle`: what became of the rows whose outcome is unknown."""
 
-import asyncio
 import csv
 import getpass
-import importlib
-import sys
-from collections.abc import Callable
+import json as json_text
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from caxton_async.batch import Journal, JournalReader, JournalRefused, RowState, input_digest, stream_rows
-from caxton_async.batch.files import records
-from caxton_async.batch.reconcile import reconcile as reconcile_by_look_up
-from caxton_async.batch.reconcile import reconcile_statement
-from caxton_async.batch.statement import read_statement
+from caxton_async.batch import (
+    BULK_PAYMENTS,
+    InputFile,
+    Journal,
+    JournalReader,
+    JournalRefused,
+    JournalRow,
+    RowState,
+    input_digest,
+)
+from caxton_async.batch.input import beneficiary_of
+from caxton_async.batch.input.columns import Header
+from caxton_async.batch.input.formats import InputOptions, RecordReader
+from caxton_async.batch.input.problems import Problems
+from caxton_async.batch.reconcile import SentRow, match_statement, read_statement
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, plain, show, show_json
-from caxton_async.cli.plans import find_batch_endpoint, input_of
+from caxton_async.cli.plans import find_batch_endpoint, input_of, split_columns
 from caxton_async.cli.running import code_of_counts
 
 
 def reconcile(  # noqa: PLR0913 -- each is an option of the command
     journal: Path,
     *,
-    statement: Path | None = None,
+    statement: Path,
     column: tuple[str, ...] = (),
+    delimiter: str | None = None,
+    encoding: str | None = None,
     currency: str | None = None,
     outgoing: Literal["negative", "positive"] | None = None,
     date_format: str | None = None,
-    look_up: str | None = None,
+    dry_run: bool = False,
     by: str | None = None,
     json: bool = False,
 ) -> int:
-    """Settle the rows whose outcome is unknown by a bank statement, or by a function of your own.
+    """Settle the rows whose outcome is unknown as paid where a bank statement proves it; list the others.
 
-    What a statement does not hold stays unknown, since banks book late; what is ambiguous is left to you.
+    An entry proves a payment when it carries its reference, or has its amount, currency, beneficiary and a date not
+    before the call.  What a statement does not hold stays unknown, since banks book late.
 
     Args:
         journal: The journal of the batch.
-        statement: The statement, as CSV, JSON Lines or xlsx.
+        statement: The statement, as CSV, JSON Lines, xlsx, MT940 or CAMT.053.
         column: How the statement calls a column that is not found by itself, such as reference=Narrative.
+        delimiter: What stands between the cells of a CSV file, where it is not found by itself.
+        encoding: How a text is encoded, where it is not UTF-8, such as cp1252.
         currency: The currency of an account whose statement does not name it.
         outgoing: Which amounts left the account, where the statement has one column of them.
         date_format: How dates are written, such as %d/%m/%y.
-        look_up: MODULE:FUNCTION, which is asked in place of a statement: reference to True, False or None.
+        dry_run: Settle nothing: print what the statement proves, and what is left.
         by: Who says so; you, unless told otherwise.
         json: Print what was found, and what is left, as JSON.
     """
-    if (statement is None) == (look_up is None):
-        raise Failure("say either --statement FILE or --look-up MODULE:FUNCTION")
-    who = by or getpass.getuser()
+    options = InputOptions(delimiter, encoding, columns=split_columns(column))
+    read = read_statement(statement, currency=currency, outgoing=outgoing, date_format=date_format, options=options)
     with Journal.open(journal) as opened:
-        if statement is None:
-            findings = asyncio.run(reconcile_by_look_up(opened, _load(str(look_up)), who=who))
-        else:
-            labels = dict(_split(each) for each in column)
-            read = read_statement(
-                statement, columns=labels, currency=currency, outgoing=outgoing, date_format=date_format
-            )
-            findings = reconcile_statement(opened, read, who=who, beneficiaries=_beneficiaries(opened))
+        names = _beneficiaries(opened)
+        unknown = [_sent(row, names) for row in opened.rows(RowState.UNKNOWN)]
+        paid = (row for row in opened.rows() if row.state is RowState.ACCEPTED or row.status.settled_as_paid)
+        is_payroll = opened.endpoint == BULK_PAYMENTS.name
+        proposals = match_statement(read, unknown, (_sent(row, names) for row in paid), is_payroll=is_payroll)
+        for found in proposals.paid if not dry_run else ():
+            opened.settle(found.reference, paid=True, who=by or getpass.getuser(), note=found.why)
         counts = opened.counts()
-    data: Any = plain(findings)
+    data: Any = plain(proposals)
     if json:
         show_json(data)
     else:
-        show(data["found"])
-        show(data["left"])
-    echo_err(f"{len(findings.found)} settled, {len(findings.left)} left unknown")
+        for part in data.values():
+            show(part)
+    done = "would be settled" if dry_run else "settled"
+    echo_err(f"{len(proposals.paid)} {done} as paid, {len(unknown) - len(proposals.paid)} left to you")
     return code_of_counts(counts)
 
 
-def _split(text: str) -> tuple[str, str]:
-    name, equals, label = text.partition("=")
-    if not equals:
-        raise Failure("a column is named like --column reference=Narrative")
-    return name, label
-
-
-def _load(name: str) -> Callable[[str], Any]:
-    """Return a function of the user's, whose module may stand in the current folder."""
-    module, _, function = name.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError):
-        found = None
-    if not callable(found):
-        raise Failure(f"{name} is not a function that can be imported: write MODULE:FUNCTION")
-    return found  # type: ignore[no-any-return]  # what it takes and returns is checked where it is called
+def _sent(row: JournalRow, names: Mapping[str, str]) -> SentRow:
+    amount = None if row.amount is None else Decimal(row.amount)
+    return SentRow(row.reference, amount, row.currency, names.get(row.reference), row.status.started_at)
 
 
 def _beneficiaries(journal: JournalReader) -> dict[str, str]:
     """Return who is paid by each row, from the input if it is there: a journal does not hold names."""
     try:
-        rows = stream_rows(input_of(journal), find_batch_endpoint(journal.endpoint))
-        return {row.reference: name for row in rows if (name := getattr(row.request, "recipient_name", ""))}
+        rows = InputFile(input_of(journal), find_batch_endpoint(journal.endpoint), _options_of(journal))
+        return {row.reference: name for row in rows if (name := beneficiary_of(row.request))}
     except JournalRefused:
         return {}
+
+
+def _options_of(journal: JournalReader) -> InputOptions:
+    return InputOptions(**json_text.loads(journal.details.get("reading", "{}")))
 
 
 def settle(
@@ -138,7 +140,10 @@ def export_not_paid(journal: JournalReader, file: Path) -> int:
     if input_digest(source) != journal.digest:
         raise JournalRefused(f"{source} is not the input that the journal {journal.path} was begun with: restore it")
     wanted = {journal.row(reference).line for reference in journal.references_not_paid()}
-    kept = [record for record in records(source) if record.line in wanted]
+    options = _options_of(journal)
+    header = Header(find_batch_endpoint(journal.endpoint).sends, options.columns)
+    records = RecordReader(source, header.count_known, Problems(), options)
+    kept = [record for record in records if record.line in wanted]
     labels = dict.fromkeys(label for record in kept for label in record.labels)
     problem = "exists already: name a new file"
     try:

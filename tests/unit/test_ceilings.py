@@ -33,8 +33,8 @@ TOO_LARGE = {
 }
 SHARED_MODULES = {"__init__", "__main__", "postgres", "protocol", "sqlite"}  # the last three are kinds of one protocol
 TWICE = {
-    *("Entry", "Finding", "Journal", "JournalReader", "JournalRow", "Misfit", "PlannedRow", "RowState", "RowStatus"),
-    *("StateRule", "_Reading", "states", "verdict", "GroupWriter", "database", "writer"),
+    *("Finding", "Journal", "JournalReader", "JournalRow", "PlannedRow", "RowState", "RowStatus"),
+    *("StateRule", "Step", "Verdict", "states", "step", "verdict", "GroupWriter", "database", "writer"),
 }
 
 

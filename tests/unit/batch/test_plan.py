@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caxton_async.batch import plan as plan_module
+from caxton_async.batch.input import Row
 from caxton_async.batch.plan import Double, Total, make_plan, plan_digest, row_digest
-from caxton_async.batch.rows import Row
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.models import CreateBulkUpload, GetAccessToken, MoveFunds
 

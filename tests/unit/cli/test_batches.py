@@ -417,34 +417,22 @@ async def test_a_person_settles_what_is_unknown(unsettled: Desk) -> None:
     assert len(unsettled.moved) == len(set(unsettled.moved)) == 10
 
 
-async def test_a_statement_settles_what_it_holds(unsettled: Desk) -> None:
-    """What stands on the statement is settled as paid; what does not stays unknown."""
-    unsettled.write("bank.csv", ["Date,Narrative,Money out", "2099-01-01,ref-4,1.04"])
+async def test_a_statement_settles_what_it_proves(unsettled: Desk) -> None:
+    """What carries its reference is settled as paid; a stranger's equal amount is shown, and settles nothing."""
+    unsettled.write("bank.csv", ["Date,Narrative,Money out", "2099-01-01,ref-4,1.04", "2099-01-01,OFFICE RENT,1.08"])
+    command = ("reconcile", JOURNAL, "--statement", "bank.csv", "--currency", "GBP")
 
-    done = await unsettled.caxton("reconcile", JOURNAL, "--statement", "bank.csv", "--currency", "GBP", "--json")
-    table = await unsettled.caxton(
-        *("reconcile", JOURNAL, "--statement", "bank.csv", "--currency", "GBP", "--column", "reference=Narrative")
-    )
+    wrong = await unsettled.caxton(*command, "--column", "nothing")
+    dry = await unsettled.caxton(*command, "--dry-run", "--json")
+    done = await unsettled.caxton(*command, "--json")
+    table = await unsettled.caxton(*command, "--column", "description=Narrative")
 
-    found = data_of(done)
-    assert [(each["reference"], each["paid"]) for each in found["found"]] == [("ref-4", True)]
-    assert [each["reference"] for each in found["left"]] == ["ref-8"]
-    assert (done.code, table.code) == (4, 4)
-    assert "0 settled, 1 left unknown" in table.err
+    assert data_of(dry) == data_of(done)
+    assert [(each["reference"], each["line"]) for each in data_of(done)["paid"]] == [("ref-4", 2)]
+    assert [(each["reference"], each["lines"]) for each in data_of(done)["undecided"]] == [("ref-8", [3])]
+    assert [wrong.code, dry.code, done.code, table.code] == [2, 4, 4, 4]
+    assert "0 settled as paid, 1 left to you" in table.err
     assert "ref-8" in table.out
-
-
-async def test_a_function_of_ones_own_settles_what_it_knows(unsettled: Desk) -> None:
-    """`--look-up MODULE:FUNCTION` is asked about each unknown row."""
-    unsettled.write("mine.py", ["async def paid(reference):", "    return reference == 'ref-4'"])
-
-    wrong = await unsettled.caxton("reconcile", JOURNAL, "--look-up", "mine:nothing")
-    column = await unsettled.caxton("reconcile", JOURNAL, "--statement", "may.csv", "--column", "nothing")
-    done = await unsettled.caxton("reconcile", JOURNAL, "--look-up", "mine:paid", "--json")
-
-    assert {each["reference"]: each["paid"] for each in data_of(done)["found"]} == {"ref-4": True, "ref-8": False}
-    assert [wrong.code, column.code, done.code] == [2, 2, 0]
-    assert "mine:nothing is not a function" in wrong.err
 
 
 async def test_reports_are_written_to_files(unsettled: Desk) -> None:

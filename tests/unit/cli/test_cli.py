@@ -127,7 +127,6 @@ def test_the_table_of_calls_has_a_line_for_each(capsys: pytest.CaptureFixture[st
         pytest.param(["call", "create_wallet", "name=env:NOWHERE"], "has no NOWHERE", id="no such variable"),
         pytest.param(["settle", "j", "r", "--note", "n"], "either --paid or --not-paid", id="settled as nothing"),
         pytest.param(["settle", "j", "r", "--note", "n", "--paid", "--not-paid"], "either", id="settled as both"),
-        pytest.param(["reconcile", "j"], "either --statement FILE or --look-up", id="reconciled by nothing"),
         pytest.param(["status", "nowhere"], "there is no journal nowhere", id="no such journal"),
         pytest.param(["emulator", "--faults", "nowhere"], "cannot start: No such file", id="no such faults"),
     ],

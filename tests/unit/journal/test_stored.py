@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
 from caxton_async import errors
 from caxton_async import models as m
@@ -14,11 +14,13 @@ from caxton_async.errors import ConfigurationError, JournalRefused, RateLimited
 from caxton_async.journal.encryption import load_cipher
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.stored import (
+    Money,
     decode_request,
     decode_result,
     encode_error,
     encode_request,
     encode_result,
+    money_of,
     request_digest,
 )
 
@@ -161,3 +163,29 @@ def test_what_is_encrypted_is_bound_to_its_place(tmp_path: Path) -> None:
     for changed, place in ((stored, b"row 2"), (stored[:-1] + bytes([stored[-1] ^ 1]), b"row 1"), (b"", b"row 1")):
         with pytest.raises(JournalRefused, match="cannot be decrypted"):
             cipher.decrypt(changed, place)
+
+
+@pytest.mark.parametrize(
+    ("request_", "money"),
+    [
+        (m.MoveFunds("GBP", "POTBC-GBP", 5), Money(Decimal(5), "GBP")),
+        (m.GetCardRate("EUR", "GBP", Decimal("1.50")), Money(Decimal("1.50"), "GBP")),
+        (m.FundSandbox("EUR", 7, "u"), Money(Decimal(7), "EUR")),
+        (m.CreateBulkUpload("x", "1"), None),
+        (None, None),
+    ],
+)
+def test_the_money_of_a_request_is_the_payers(request_: object, money: Money | None) -> None:
+    """Amount and currency are found in any request that has them."""
+    assert money_of(request_) == money
+
+
+def test_an_amount_without_currency_is_no_money() -> None:
+    """Nothing can be added up without a currency; true is not an amount."""
+
+    @frozen
+    class Odd:
+        amount: object
+
+    assert money_of(Odd(Decimal(1))) is None
+    assert money_of(Odd(amount=True)) is None

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import pickle
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -13,20 +14,28 @@ from attrs import field, frozen, validators
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from caxton_async.batch import rows as rows_module
-from caxton_async.batch.rows import Money, Row, RowErrors, input_digest, money_of, read_rows, stream_rows
+from caxton_async.batch.input import (
+    InputFile,
+    InputOptions,
+    Row,
+    RowErrors,
+    beneficiary_of,
+    input_digest,
+    read_rows,
+    template_of,
+)
+from caxton_async.batch.input import rows as rows_module
 from caxton_async.bulk import BulkPaymentRow, check_payment_date
 from caxton_async.endpoints import (
     CREATE_BULK_UPLOAD,
     CREATE_CARD,
-    GENERATE_PASSWORD,
     GET_ACCESS_TOKEN,
     LIST_BANKS,
     MOVE_FUNDS,
     Endpoint,
 )
 from caxton_async.errors import ConfigurationError, InvalidRequest
-from caxton_async.models import BulkSource, CreateBulkUpload, FundSandbox, GetCardRate, MoveFunds, NewCard
+from caxton_async.models import BulkSource, CreateBulkUpload, MoveFunds, NewCard
 from tests.support.places import SAMPLES
 
 PAYROLL = Endpoint("payroll", "POST", "payments", BulkPaymentRow)
@@ -188,13 +197,13 @@ def test_every_error_of_a_file_is_said_at_once(written) -> None:
             "line 4, column amount: a text of 8 characters is not a plain number: "
             "write it with a point and without separators, like 1000.00"
         ),
-        "line 5: has 5 cells where the header has 4: put quotation marks around a comma",
+        "line 5: has 5 cells where the header has 4: put quotation marks around a cell that holds the separator",
         "line 6, column reference: is empty: each row needs one of its own",
         "line 7, column amount: amount has 3 decimals, GBP has 2: round it first",
         "line 8, column reference: is the same as on line 2: each row needs one of its own",
         "line 8, column to_currency: is empty: each row needs it",
         "line 9, column amount: amount has 1 decimals, JPY has 0: round it first",
-        "line 10, column amount: amount must be above zero",
+        "line 10, column amount: amount must be above zero: correct it in the file",
     ]
 
 
@@ -203,8 +212,11 @@ def test_a_wrong_header_of_a_table_is_said_once(written) -> None:
     path = written("reference,from_currency,to_currency,ammount\nA,GBP,X-GBP,1\nB,GBP,X-GBP,1\n")
 
     assert errors_of(path, MOVE_FUNDS) == [
-        "line 1, column ammount: is not known: did you mean amount?",
-        "line 1: has no column amount",
+        (
+            "line 1, column ammount: is not known: did you mean amount (Amount)? "
+            "rename it, or give --column amount='ammount'"
+        ),
+        "line 1: has no column amount: add it, or say what it is called with --column",
     ]
 
 
@@ -245,7 +257,9 @@ def test_the_errors_survive_pickling(written) -> None:
 @pytest.mark.parametrize("content", ["", "\n\n", HEADER])
 def test_a_file_without_rows_is_refused(written, content: str) -> None:
     """A file that pays nobody is a mistake."""
-    assert errors_of(written(content), MOVE_FUNDS) == ["line 1: is not followed by any row"]
+    assert errors_of(written(content), MOVE_FUNDS) == [
+        "line 1: is not followed by any row: fill in a row for each payment"
+    ]
 
 
 def test_what_breaks_the_reading_stands_beside_the_errors_before_it(written) -> None:
@@ -318,7 +332,7 @@ def test_a_secret_in_a_message_of_its_class_is_masked(written) -> None:
 
     (said,) = errors_of(written("reference,username,password\nA,ada,hunter2\n"), GET_ACCESS_TOKEN, check=check)
 
-    assert said == "line 2, column password: password must not be ***"
+    assert said == "line 2, column password: password must not be ***: correct it in the file"
 
 
 def test_an_error_of_the_callers_check_is_an_error_of_the_row(written) -> None:
@@ -338,7 +352,7 @@ def test_doubles_are_found_among_the_references_that_are_remembered(written, mon
 
 def test_streaming_yields_the_right_rows_and_then_raises(written) -> None:
     """One pass gives what is right, and what is wrong at its end."""
-    stream = stream_rows(written(HEADER + "A,GBP,X-GBP,x\nB,GBP,X-GBP,1\n"), MOVE_FUNDS)
+    stream = iter(InputFile(written(HEADER + "A,GBP,X-GBP,x\nB,GBP,X-GBP,1\n"), MOVE_FUNDS))
 
     assert next(stream).reference == "B"
     with pytest.raises(RowErrors):
@@ -368,32 +382,6 @@ def test_the_digest_of_the_input_is_that_of_its_bytes(written) -> None:
         input_digest(path.with_name("missing.csv"))
 
 
-@pytest.mark.parametrize(
-    ("request_", "money"),
-    [
-        (MoveFunds("GBP", "POTBC-GBP", 5), Money(Decimal(5), "GBP")),
-        (GetCardRate("EUR", "GBP", Decimal("1.50")), Money(Decimal("1.50"), "GBP")),
-        (FundSandbox("EUR", 7, "u"), Money(Decimal(7), "EUR")),
-        (CreateBulkUpload("x", "1"), None),
-        (None, None),
-    ],
-)
-def test_the_money_of_a_request_is_the_payers(request_: object, money: Money | None) -> None:
-    """Amount and currency are found in any request that has them."""
-    assert money_of(request_) == money
-
-
-def test_an_amount_without_currency_is_no_money() -> None:
-    """Nothing can be added up without a currency; true is not an amount."""
-
-    @frozen
-    class Odd:
-        amount: object
-
-    assert money_of(Odd(Decimal(1))) is None
-    assert money_of(Odd(amount=True)) is None
-
-
 CELLS = st.text(max_size=8) | st.sampled_from(["GBP", "POTBC-GBP", "10.50", "A", "", '"', ",", "\n", "\r", "1e3"])
 
 
@@ -419,19 +407,131 @@ def test_any_file_gives_rows_or_an_error_of_ours(tmp_path: Path, content: str | 
     assert outcome > 0
 
 
-@given(password=st.text(min_size=1))
+@given(password=st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), min_size=1))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_text_passes_unchanged(tmp_path: Path, password: str) -> None:
+def test_a_secret_passes_unchanged(tmp_path: Path, password: str) -> None:
     """What JSON says is what the request holds, to the last character."""
     path = tmp_path / "rows.jsonl"
-    path.write_text(f'{{"reference": "A", "username": {ascii_json(password)}, "clientname": "c"}}\n')
+    path.write_text(f'{{"reference": "A", "username": "u", "password": {ascii_json(password)}}}\n')
 
-    (row,) = read_rows(path, GENERATE_PASSWORD)
+    (row,) = read_rows(path, GET_ACCESS_TOKEN)
 
-    assert row.request.username == password
+    assert row.request.password.reveal() == password
 
 
 def ascii_json(text: str) -> str:
     """Write a text as a JSON string by hand."""
     pairs = text.encode("utf-16-be", "surrogatepass").hex()
     return '"' + "".join(f"\\u{pairs[place : place + 4]}" for place in range(0, len(pairs), 4)) + '"'
+
+
+# --- what people and spreadsheets make of a payroll ---
+
+COLUMNS = (
+    "reference,RecipientName,Currency,Amount,SortCode,AccountNumber,IBAN,RecipientCountry,PaymentReference,PaymentDate"
+)
+
+
+def payroll(*rows: str) -> str:
+    """Write a payroll of these rows."""
+    return "".join(f"{line}\r\n" for line in (COLUMNS, *rows))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("200000,12345678.0,,,,", "AccountNumber: a text of 10 characters was made from a number"),
+        ("200000,nan,,,,", "AccountNumber: is a program's word for an empty cell"),
+        ("200000,#N/A,,,,", "AccountNumber: is not a value but an error of a formula"),
+        ("200000,########,,,,", "AccountNumber: is not a value but what is shown of a column"),
+        ("200000,'12345678,,,,", "AccountNumber: is not a value but a value with a spreadsheet's apostrophe"),
+        ('200000,"=""12345678""",,,,', "AccountNumber: is not a value but a formula"),
+        ("200000,see below,,,,", "AccountNumber: account_number must be eight digits"),
+        ("200000,1234567,,,,", "AccountNumber: account_number must be eight digits"),
+        (",see below,,,,", "AccountNumber: account_number is not an account number"),
+        (",,EE012200221111099080,,,", "IBAN: iban has wrong check digits"),
+        (",,GB33BUKB20201555555555,UK,,", "RecipientCountry: recipient_country must be an ISO 3166-1 code"),
+        (",,GB33BUKB20201555555555,,a\0b,", "PaymentReference: holds the control character U+0000"),
+        (",,GB33BUKB20201555555555,,a\u202eb,", "PaymentReference: holds the control character U+202E"),
+        (",,GB33BUKB20201555555555,,,31/05/2026", "PaymentDate: a text of 10 characters is not a date"),
+    ],
+)
+def test_a_row_that_a_spreadsheet_spoilt_is_refused(written, cells: str, said: str) -> None:
+    """What is no bank detail is refused with its column and a remedy, and is not shown."""
+    (error,) = errors_of(written(payroll(f"r1,Jane Roe,GBP,10.50,{cells}")), PAYROLL)
+
+    assert error.startswith(f"line 2, column {said}")
+    assert not re.search("[0-9]{5}", error)
+
+
+def test_bank_details_of_ones_own_class_are_checked_too(written) -> None:
+    """The gate holds for any request that has bank details, whatever its class looks for."""
+
+    @frozen
+    class Pay:
+        iban: str
+
+    assert errors_of(written("reference,iban\nA,GB34BUKB20201555555555\n"), Endpoint("pay", "POST", "pay", Pay)) == [
+        "line 2, column iban: iban has wrong check digits: ask the recipient for it again"
+    ]
+
+
+def test_what_is_worth_a_look_is_told_and_refuses_nothing(written) -> None:
+    """Missing cells, a title, invisible characters and doubtful bank details are all told, each kind once."""
+    text = payroll("r1,Jane Roe,GBP,10.50,200000,12345678", "r2,\u200bJane Roe,GBP,10.50,,12345678,,,,")
+    file = InputFile(written(f"sep=,\r\nPayroll May\r\n{text}"), PAYROLL)
+
+    rows = list(file)
+
+    assert [row.line for row in rows] == [4, 5]
+    assert rows[1].request.recipient_name == "Jane Roe"
+    assert [str(notice) for notice in file.notices] == [
+        "a line above the header is passed over: line 2",
+        "the last cells are missing, and are read as empty: line 4",
+        "spaces around a cell or invisible characters in it are taken off: line 5",
+        "an account number in GBP has neither sort code nor IBAN beside it: line 5",
+    ]
+
+
+def test_a_file_is_read_as_its_options_say(written) -> None:
+    """Separator, encoding and names of columns can all be given."""
+    raw = "Zahlung;Wer;Currency;Amount;AccountNumber\nr1;J\u00f6rg;EUR;10.50;0532013000\n".encode("cp1252")
+    path = written("", "rows.csv")
+    path.write_bytes(raw)
+    options = InputOptions(";", "cp1252", columns={"reference": "Zahlung", "RecipientName": "wer"})
+
+    (row,) = InputFile(path, PAYROLL, options)
+
+    assert (row.reference, row.request.recipient_name) == ("r1", "J\u00f6rg")
+
+
+def test_the_digest_of_a_file_is_that_of_its_rows(written) -> None:
+    """One pass gives rows and digest of the same bytes, whatever becomes of the file meanwhile."""
+    path = written(HEADER + "A,GBP,X-GBP,1\n")
+    digest, file = input_digest(path), InputFile(path, MOVE_FUNDS)
+
+    (row,) = file
+    path.write_text(HEADER + "B,GBP,X-GBP,1\n")
+
+    assert (row.reference, file.digest) == ("A", digest)
+    assert [row.reference for row in file] == ["B"]
+    assert file.digest != digest
+
+
+def test_a_template_names_every_column(written) -> None:
+    """The empty file for an endpoint has a header that fits it."""
+    template = template_of(PAYROLL)
+
+    assert template.startswith("reference,Action,RecipientReference,")
+    assert errors_of(written(template), PAYROLL) == [
+        "line 1: is not followed by any row: fill in a row for each payment"
+    ]
+
+
+@pytest.mark.parametrize(("request_", "name"), [(MoveFunds("GBP", "POTBC-GBP", 5), None), (None, None)])
+def test_a_beneficiary_is_named_where_there_is_one(request_: object, name: str | None) -> None:
+    """Who is paid is found in any request that says it."""
+    payment = BulkPaymentRow(recipient_name="Ada", account_number="12345678", currency="GBP", amount=1)
+
+    assert beneficiary_of(request_) == name
+    assert beneficiary_of(payment) == "Ada"
