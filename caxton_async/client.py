@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from attrs import evolve
 
@@ -150,12 +150,24 @@ class CaxtonClient:
 
     # --- calls ---
 
+    @overload
+    async def call(self, endpoint: Endpoint[None, Result]) -> Result: ...
+
+    @overload
+    async def call(self, endpoint: Endpoint[Request, Result], request: Request) -> Result: ...
+
     async def call(self, endpoint: Endpoint[Request, Result], request: Request | None = None) -> Result:
         """Carry out a call of the catalogue or of one's own and return its result.
 
         **Raises** the errors of `caxton_async.errors`.
         """
         return (await self._session.call(endpoint, request, self._view)).model
+
+    @overload
+    async def call_envelope(self, endpoint: Endpoint[None, Result]) -> Envelope[Result]: ...
+
+    @overload
+    async def call_envelope(self, endpoint: Endpoint[Request, Result], request: Request) -> Envelope[Result]: ...
 
     async def call_envelope(
         self, endpoint: Endpoint[Request, Result], request: Request | None = None

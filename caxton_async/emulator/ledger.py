@@ -84,7 +84,9 @@ class Ledger:
 
     accounts: Accounts
     history: int | None = None
-    moves: deque[Move] = attrs.field(init=False)
+    moves: deque[Move] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: deque(maxlen=self.history), takes_self=True)
+    )
     move_count: int = attrs.field(init=False, default=0)
     funded: defaultdict[str, Decimal] = attrs.field(init=False, factory=lambda: defaultdict(Decimal))
     moved: defaultdict[str, Decimal] = attrs.field(init=False, factory=lambda: defaultdict(Decimal))
@@ -94,10 +96,6 @@ class Ledger:
     webhooks: list[tuple[str, str]] = attrs.field(init=False, factory=list)  # event type, URL
     webhooks_enabled: bool = attrs.field(init=False, default=False)
     _card_ids: Iterator[int] = attrs.field(init=False, factory=lambda: count(12_345_678))
-
-    @moves.default
-    def _bounded(self) -> deque[Move]:
-        return deque(maxlen=self.history)
 
     def fund(self, account: Account, currency_code: str, amount: Decimal | int) -> None:
         """Let money come in to an account's main balance."""
