@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from attrs import frozen
 
 from caxton_async.endpoints import Endpoint
-from caxton_async.errors import CaxtonError, JournalError, Sent
+from caxton_async.errors import CaxtonError, JournalError, NotSent, Sent
 from caxton_async.journal.protocol import Taken, Worker
 from caxton_async.journal.states import RowState, RowStatus
 from caxton_async.journal.verdict import Verdict, judge, status_of
@@ -53,7 +53,8 @@ async def take_step(
     if began >= min(row.expires_at for row in rows):
         status = RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, error="the claim was too old: nothing was sent")
         await _record(worker, rows, status, None)
-        return Step(_EXPIRED)
+        expired = NotSent(f"{endpoint.name} was not sent: the claim on its row was too old", endpoint=endpoint.name)
+        return Step(_EXPIRED, error=expired)
     step: Step[Result]
     try:
         result = await caxton.call(endpoint, request)
