@@ -1,14 +1,15 @@
-"""Opening a journal by its path."""
+"""Opening, exporting and adopting a journal by its path."""
 
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from caxton_async.errors import ConfigurationError
+from caxton_async.errors import ConfigurationError, JournalRefused
 from caxton_async.journal.encryption import load_cipher
 from caxton_async.journal.protocol import Journal
 from caxton_async.journal.sqlite.journal_file import SqliteJournal
+from caxton_async.journal.states import Adopted
 
 
 def open_journal(
@@ -22,12 +23,47 @@ def open_journal(
     Raises:
         ConfigurationError: the key file is wrong, or `where` names a database that this package cannot open.
     """
+    return _open_file(where, environ, drain_s)
+
+
+def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_s: float = 0.0) -> SqliteJournal:
     path = Path(where)
     if "://" in os.fspath(where):
-        raise ConfigurationError(f"a journal is a path, not {os.fspath(where).partition('://')[0]}://")
+        raise ConfigurationError(f"this needs a journal in a file, not {os.fspath(where).partition('://')[0]}://")
     key_file = environ.get("CAXTON_JOURNAL_KEY_FILE")
     cipher = load_cipher(key_file) if key_file else None
     return SqliteJournal(path.absolute(), state_folder(environ), cipher, drain_s=drain_s)
+
+
+def export_journal(
+    where: str | os.PathLike[str], target: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Write a copy of a journal in a file as it is now: the way to back it up, also while it is in use.
+
+    Raises:
+        JournalRefused: there is no journal, or the target exists or cannot be written.
+    """
+    if not Path(where).exists():
+        raise JournalRefused(f"there is no journal {os.fspath(where)}")
+    with _open_file(where, environ) as journal:
+        journal.export(Path(target))
+
+
+def adopt_journal(
+    where: str | os.PathLike[str], *, who: str, note: str, environ: Mapping[str, str] = os.environ
+) -> Adopted:
+    """Make a copy, a restored backup or a moved file the journal that is used from now on.
+
+    What it would send needs a decision first: it may have been sent since the copy was made.
+
+    Raises:
+        JournalRefused: there is no journal, or another process has it open.
+        InvalidRequest: `who` or `note` is empty.
+    """
+    if not Path(where).exists():
+        raise JournalRefused(f"there is no journal {os.fspath(where)}")
+    with _open_file(where, environ) as journal:
+        return journal.adopt(who=who, note=note)
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:

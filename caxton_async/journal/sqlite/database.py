@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from caxton_async.errors import JournalError, JournalFailed, JournalRefused
 from caxton_async.journal.encryption import Cipher
@@ -19,6 +19,7 @@ from caxton_async.journal.sqlite.handle import check_private, connect, identity_
 from caxton_async.journal.sqlite.locks import Locks
 from caxton_async.journal.sqlite.transaction import Transaction
 
+T = TypeVar("T")
 _log = logging.getLogger("caxton_async")
 _CHUNK: Final = 2_000  # rows of one read: about 5 ms, for which a writer waits
 
@@ -107,18 +108,17 @@ class Database:
         with self._locks.held("write"):
             problem = None
             try:
+                self._check_in_place()
                 self._begin()
                 transaction = Transaction(self._connection, self.cipher)
                 yield transaction
                 transaction.finish()
-                # A file that took the place of ours would never hold what we write.
-                if identity_of(self.path) != self._identity:
-                    raise sqlite3.OperationalError("another file took its place")
+                self._check_in_place()
                 # Until the commit has returned nobody knows, whatever cuts it short.
                 self._broken = "interrupted"
                 self._connection.execute("COMMIT")
                 self._broken = None
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeError) as error:
                 problem = self._broken = str(error)
             finally:
                 if self._connection.in_transaction:
@@ -126,6 +126,11 @@ class Database:
                         self._connection.execute("ROLLBACK")
         if problem is not None:
             raise self._failure()
+
+    def _check_in_place(self) -> None:
+        # A file that took the place of ours would never hold what we write.
+        if identity_of(self.path) != self._identity:
+            raise sqlite3.OperationalError("another file took its place")
 
     def _begin(self) -> None:
         # Exclusive at once: what is busy is so here, where nothing was written, and never at the commit.
@@ -205,7 +210,7 @@ class Database:
         self._connection.execute("COMMIT")
         self._register.confirm(self.path, number, epoch + 1)
 
-    def adopt(self, change: Callable[[Transaction], None]) -> None:
+    def adopt(self, change: Callable[[Transaction], T]) -> T:
         """Make a copy a journal of its own, with a number of its own, and change it in the same commit.
 
         Raises:
@@ -221,10 +226,11 @@ class Database:
             number = secrets.token_hex(8)
             self._register.announce(self.path, number, 1, 1)
             with self._committing() as transaction:
-                change(transaction)
+                result = change(transaction)
                 self._set_facts(id=number, epoch="1", is_open="1")
             self._register.confirm(self.path, number, 1)
             self.copy_problem = None
+            return result
 
     def _set_facts(self, **facts: str) -> None:
         values = [(name, value, tables.checksum(name, value)) for name, value in facts.items()]

@@ -41,7 +41,7 @@ def refusing(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and the file system into the one that says that the journal cannot be used."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeError) as error:  # SQLite quotes bytes of a damaged file
         problem = str(error)
     else:
         return

@@ -1,9 +1,8 @@
 """The journal in a file: reading it, planning, and what people decide."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,12 +17,13 @@ from caxton_async.journal.seal import Seal
 from caxton_async.journal.sqlite import claims, planning, resolving, tables
 from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
+from caxton_async.journal.sqlite.duplicates import find_duplicates
 from caxton_async.journal.sqlite.handle import create
-from caxton_async.journal.sqlite.planning import DuplicateSearch, planned_rows
 from caxton_async.journal.sqlite.taker import SqliteWorker
 from caxton_async.journal.sqlite.transaction import Transaction
 from caxton_async.journal.sqlite.writer import GroupWriter
 from caxton_async.journal.states import (
+    Adopted,
     BatchInfo,
     Decision,
     Duplicates,
@@ -36,7 +36,6 @@ from caxton_async.journal.states import (
     row_id,
 )
 
-_PLAN_CHUNK: Final = 1_000  # rows of one commit
 _REASONS: Final = (
     "SELECT state, coalesce(api_status, error), count(*) FROM rows WHERE id > ? AND id <= ? "
     "AND state IN ('rejected', 'not_sent', 'unknown') GROUP BY 1, 2"
@@ -145,7 +144,7 @@ class SqliteReader:
     def same_requests(self, asked: Iterable[PlannedRow], *, since: float) -> Duplicates:
         """Find rows that ask for the same as another."""
         own = ((position, row.digest, row.reference, row.line) for position, row in enumerate(asked, 1))
-        return DuplicateSearch(self._database).run(own, since=since)
+        return find_duplicates(self._database, own, since=since)
 
     def seal(self, batch: int) -> str:
         """Return the digest of the batch's rows as they are in the journal."""
@@ -224,38 +223,8 @@ class SqliteJournal(SqliteReader):
     async def plan(self, new: NewBatch, rows: Iterable[PlannedRow], *, since: float, check: Check) -> BatchInfo:
         """Write a batch whole, or not at all."""
         async with await self.join(name="plan") as planner:
-            batch = await self._writer.submit(lambda tx: claims.new_batch(tx, new, planner=planner.id, total=None))
-            try:
-                total = await self._write(batch.id, rows)
-                # From the comparison to the commit no other plan is compared, so of two one finds the other.
-                async with self._compared_alone():
-                    check(await asyncio.to_thread(self._find_duplicates, batch.id, since))
-                    return await self._writer.submit(lambda tx: planning.complete(tx, batch, total))
-            except BaseException:
-                _ = self._writer.submit(lambda tx: planning.discard(tx, batch.id))
-                raise
-
-    async def _write(self, batch: int, rows: Iterable[PlannedRow]) -> int:
-        total, left = 0, iter(rows)
-        while chunk := list(islice(left, _PLAN_CHUNK)):
-            first = total + 1
-            if not await self._writer.submit(lambda tx: claims.write_planned(tx, batch, first, chunk)):  # noqa: B023 -- awaited at once
-                raise planning.find_duplicate(self._database, batch, chunk, first)
-            total += len(chunk)
-        return total
-
-    @asynccontextmanager
-    async def _compared_alone(self) -> AsyncIterator[None]:
-        async with self._comparing:
-            lock = ExitStack()
-            try:
-                await asyncio.to_thread(lock.enter_context, self._database.locks.held("plan"))
-                yield
-            finally:
-                lock.close()
-
-    def _find_duplicates(self, batch: int, since: float) -> Duplicates:
-        return DuplicateSearch(self._database).run(planned_rows(self._database, batch), since=since, leave_out=batch)
+            plan = planning.Plan(self._database, self._writer, planner.id)
+            return await plan.write(new, rows, since=since, check=check, comparing=self._comparing)
 
     # --- people ---
 
@@ -292,3 +261,21 @@ class SqliteJournal(SqliteReader):
     def prune(self, *, before: float) -> int:
         """Remove the requests and answers of finished batches that were created before."""
         return resolving.prune(self._database, before)
+
+    def adopt(self, *, who: str, note: str) -> Adopted:
+        """Make a copy a journal of its own; what it would send needs a decision of a person.
+
+        Raises:
+            JournalRefused: another process has it open.
+            InvalidRequest: `who` or `note` is empty.
+        """
+        locks = self._database.locks
+        return self._database.adopt(lambda tx: resolving.adopt(tx, locks, who, note))
+
+    def export(self, target: Path) -> None:
+        """Write a copy of the journal as it is now into a new file, which nobody uses before it is adopted.
+
+        Raises:
+            JournalRefused: the file exists, or cannot be written.
+        """
+        resolving.export(self._database, target)

@@ -1,33 +1,32 @@
 """Planning a batch in a file: rows in chunks, then duplicates, then the commit that lets it be sent."""
 
-import heapq
-import sqlite3
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from itertools import islice
+from typing import Final
 
 from attrs import evolve
 
 from caxton_async.errors import DuplicateReference, JournalRefused
-from caxton_async.journal.sqlite import tables
+from caxton_async.journal.protocol import Check
+from caxton_async.journal.sqlite import claims, tables
 from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
+from caxton_async.journal.sqlite.duplicates import find_duplicates, planned_rows
 from caxton_async.journal.sqlite.transaction import Transaction
-from caxton_async.journal.states import BatchInfo, Duplicates, PlannedRow, RowState, SameRequest, row_id
+from caxton_async.journal.sqlite.writer import GroupWriter
+from caxton_async.journal.states import BatchInfo, NewBatch, PlannedRow, row_id
 
-_LISTED: Final = 100  # duplicates that are listed; the rest are counted
-# What was not paid, and will not be, may be asked for again.
-_MAY_BE_PAID: Final = (
-    "SELECT id, digest FROM rows WHERE id > ? AND id <= ? AND state <> 'rejected' "
-    "AND NOT (state = 'resolved' AND paid = 0) AND (? OR started_at >= ?) ORDER BY id LIMIT ?"
-)
-_OWN: Final = "SELECT id, digest, reference, line FROM rows WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+_CHUNK: Final = 1_000  # rows of one commit
 _WRONG_SOURCES: Final = (
     "SELECT count(*) FROM follow_ups JOIN rows ON rows.id = follow_ups.source "
     "WHERE follow_ups.row > ? AND follow_ups.row <= ? AND NOT (state = 'rejected' OR (state = 'resolved' AND paid = 0))"
 )
 
 
-def find_duplicate(
+def find_clash(
     database: Database, batch: int, rows: Iterable[PlannedRow], first: int
 ) -> DuplicateReference | JournalRefused:
     """Say which of the rows that are planned from a position on could not be written, and why."""
@@ -72,72 +71,44 @@ def discard_left_behind(tx: Transaction) -> None:
         discard(tx, batch)
 
 
-Own = tuple[int, bytes, str, int | None]  # position, digest, reference, line
+class Plan:
+    """The writing of one batch by a planner, a worker whose end has what is unfinished removed."""
 
-
-def planned_rows(database: Database, batch: int) -> Iterator[Own]:
-    """Yield what a batch that was just written asks for."""
-    for number, digest, reference, line in database.rows(_OWN, row_id(batch, 0), row_id(batch, LAST)):
-        yield number & LAST, digest, reference, line
-
-
-class DuplicateSearch:
-    """Looks for equal digests in a database of its own on disk, so that no memory is needed and nobody waits."""
-
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, writer: GroupWriter, planner: int) -> None:
         self._database = database
-        self._seen = sqlite3.connect("", isolation_level=None)
-        # Rows of the journal have a batch in their number; those that are asked about have none.
-        self._seen.execute("CREATE TABLE seen (digest BLOB, id INTEGER, reference TEXT, line INTEGER)")
-        self._seen.execute("BEGIN")
+        self._writer = writer
+        self._planner = planner
 
-    def run(self, own: Iterable[Own], *, since: float, leave_out: int | None = None) -> Duplicates:
-        """Find the rows of `own` that equal another: of batches that were made or sent since, or of their own."""
-        worked_at = dict(self._database.ask("SELECT id, worked_at FROM batches"))
-        for batch in map(tables.to_batch, self._database.ask(tables.BATCHES)):
-            is_new = batch.created_at >= since and batch.kind != "once"
-            if batch.id == leave_out or batch.total is None:
-                continue
-            if is_new or batch.kind == "once" or (worked_at.get(batch.id) or 0.0) >= since:
-                first, last = row_id(batch.id, 0), row_id(batch.id, LAST)
-                found = self._database.rows(_MAY_BE_PAID, first, last, is_new, since)
-                self._seen.executemany("INSERT INTO seen VALUES (?, ?, NULL, NULL)", ((d, n) for n, d in found))
-        self._seen.executemany("INSERT INTO seen (id, digest, reference, line) VALUES (?, ?, ?, ?)", own)
-        counted = 0
+    async def write(
+        self, new: NewBatch, rows: Iterable[PlannedRow], *, since: float, check: Check, comparing: asyncio.Lock
+    ) -> BatchInfo:
+        """Write a batch whole, or not at all; `comparing` is held by one plan of this process at a time."""
+        batch = await self._writer.submit(lambda tx: claims.new_batch(tx, new, planner=self._planner, total=None))
+        try:
+            total = await self._write_rows(batch.id, rows)
+            # From the comparison to the commit no other plan is compared, so of two one finds the other.
+            async with comparing, self._held():
+                own = planned_rows(self._database, batch.id)
+                check(await asyncio.to_thread(find_duplicates, self._database, own, since=since, leave_out=batch.id))
+                return await self._writer.submit(lambda tx: complete(tx, batch, total))
+        except BaseException:
+            _ = self._writer.submit(lambda tx: discard(tx, batch.id))
+            raise
 
-        def pairs() -> Iterator[tuple[Any, ...]]:
-            nonlocal counted
-            for counted, pair in enumerate(self._pairs(), 1):  # noqa: B007 -- the count outlives the loop
-                yield pair
+    async def _write_rows(self, batch: int, rows: Iterable[PlannedRow]) -> int:
+        total, left = 0, iter(rows)
+        while chunk := list(islice(left, _CHUNK)):
+            write = partial(claims.write_planned, batch=batch, first=total + 1, rows=chunk)
+            if not await self._writer.submit(write):
+                raise find_clash(self._database, batch, chunk, total + 1)
+            total += len(chunk)
+        return total
 
-        listed = heapq.nsmallest(_LISTED, pairs(), key=lambda pair: pair[0])
-        self._seen.close()
-        return Duplicates(tuple(self._describe(*pair) for pair in listed), counted)
-
-    def _pairs(self) -> Iterator[tuple[Any, ...]]:
-        """Yield number, reference and line of each duplicate with those of the first that asks for the same."""
-        digest: bytes | None = None
-        first: list[Any] | None = None
-        question = f"SELECT digest, id, reference, line FROM seen ORDER BY digest, id <= {LAST}, id"  # noqa: S608 -- a constant
-        for values in self._seen.execute(question):
-            found, row = values[0], list(values[1:])
-            if found != digest:
-                digest, first = found, row
-            elif row[0] <= LAST and first is not None:
-                yield (*row, *first)
-
-    def _describe(self, _position: int, reference: str, line: int | None, number: int, *of: Any) -> SameRequest:  # noqa: ANN401 -- columns
-        if number <= LAST:
-            return SameRequest(
-                reference=reference, line=line, of_batch=None, of_reference=of[0], of_line=of[1], of_state=None
-            )
-        other = self._database.ask(tables.BY_ID, number)[0]
-        tables.verify(other)
-        return SameRequest(
-            reference=reference,
-            line=line,
-            of_batch=number >> 32,
-            of_reference=other[1],
-            of_line=other[4],
-            of_state=RowState(other[9]),
-        )
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[None]:
+        lock = ExitStack()
+        try:
+            await asyncio.to_thread(lock.enter_context, self._database.locks.held("plan"))
+            yield
+        finally:
+            lock.close()
