@@ -98,14 +98,14 @@ def _iban_problem(iban: str) -> str:
 def _has_structure(iban: str) -> bool:
     """Tell whether schwifty, where it is installed, knows nothing against an IBAN."""
     try:
-        import schwifty  # noqa: PLC0415 -- an extra
+        from schwifty import IBAN, exceptions  # noqa: PLC0415 -- an extra
     except ImportError:
         return True
     try:
-        schwifty.IBAN(iban)
-    except schwifty.exceptions.InvalidCountryCode:
+        IBAN(iban)
+    except exceptions.InvalidCountryCode:
         return True  # the registry grows; `doubts_about` tells
-    except schwifty.exceptions.SchwiftyException:
+    except exceptions.SchwiftyException:
         return False
     return True
 

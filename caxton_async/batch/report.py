@@ -7,13 +7,14 @@ Files for machines hold every value as it is; the one for people is guarded agai
 import csv
 import datetime as dt
 import json
+import re
 import unicodedata
 from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 
 from attrs import define, field, frozen
 
@@ -25,6 +26,9 @@ from caxton_async.batch.states import JournalRow, RowState
 _PAUSE_S = 60
 # Upper bounds of the classes of the histogram, in seconds: 1, 2, 5 in each decade from a millisecond on.
 LATENCY_BOUNDS: Final = tuple(digit * 10.0**power for power in range(-3, 2) for digit in (1, 2, 5))
+
+# What separates cells in the spreadsheets of other countries than ours, whose separator a quotation mark protects.
+_SEPARATED = re.compile(r"(?<=[;\t|])")
 
 # The columns of the files, in their order.
 FIELDS: Final = (
@@ -203,22 +207,29 @@ def write_csv(journal: JournalReader, file: TextIO) -> None:
 def write_csv_for_people(journal: JournalReader, file: TextIO) -> None:
     """Write every row as CSV for a spreadsheet: no cell is a formula.  Open `file` with `newline=""`, in UTF-8."""
     file.write("\ufeff")  # without this mark a spreadsheet takes UTF-8 for Windows-1252
-    _write_table(journal, file, lambda value: guarded(str(value)))
+    _write_table(journal, file, lambda value: guarded(str(value)), csv.QUOTE_ALL)
 
 
-def _write_table(journal: JournalReader, file: TextIO, as_text: Callable[[object], str]) -> None:
-    writer = csv.writer(file, lineterminator="\r\n")
+def _write_table(
+    journal: JournalReader, file: TextIO, as_text: Callable[[object], str], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL
+) -> None:
+    writer = csv.writer(file, lineterminator="\r\n", quoting=quoting)
     writer.writerow(FIELDS)
     for row in journal.rows():
         writer.writerow("" if value is None else as_text(value) for value in record_of(row).values())
 
 
 def guarded(text: str) -> str:
-    """Return `text` with an apostrophe before it where a spreadsheet might take it for a formula.
+    """Return `text` with an apostrophe wherever a spreadsheet might take what follows for a formula.
 
     That is where it begins with `=`, `+`, `-`, `@`, a tab or a carriage return, also in their full-width forms, and
-    also behind spaces or characters that cannot be seen.
+    also behind spaces or characters that cannot be seen; and behind each `;`, tab or bar, since a spreadsheet whose
+    country separates cells by one of them begins a cell there.
     """
+    return "".join(map(_guarded_cell, _SEPARATED.split(text)))
+
+
+def _guarded_cell(text: str) -> str:
     bare = next((character for character in text if character.isprintable() and not character.isspace()), "")
     formula = unicodedata.normalize("NFKC", bare)[:1] in {"=", "+", "-", "@"} if bare else False
     return f"'{text}" if formula or text[:1] in {"\t", "\r"} else text

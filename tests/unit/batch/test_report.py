@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -142,7 +143,7 @@ async def test_csv_for_people_holds_no_formula(report) -> None:
     text = await report(text_of(write_csv_for_people), row)
     (record,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
 
-    assert text.startswith("\ufeffreference,line,")
+    assert text.startswith('\ufeff"reference","line",')
     assert record["reference"] == f"'{FORMULA}"
     assert (record["error"], record["settled_note"]) == ("'\N{FULLWIDTH EQUALS SIGN}1", "' @x")
     assert record["settled_by"] == "'-a"
@@ -178,10 +179,16 @@ def test_what_is_no_formula_is_left_alone(text: str) -> None:
     assert guarded(text) == text
 
 
+@pytest.mark.parametrize(("text", "found"), [("r;=2+5;x", "r;'=2+5;x"), ("a|@b\t-c", "a|'@b\t'-c"), ("1;2", "1;2")])
+def test_a_cell_of_another_country_s_spreadsheet_is_guarded(text: str, found: str) -> None:
+    """Where cells are separated by semicolons, tabs or bars, what follows one begins no formula."""
+    assert guarded(text) == found
+
+
 @given(st.text())
-def test_a_guarded_text_never_begins_like_a_formula(text: str) -> None:
-    """Nothing but an apostrophe is ever added, and what is left bare begins with nothing dangerous."""
+def test_no_cell_of_a_guarded_text_begins_like_a_formula(text: str) -> None:
+    """Nothing but apostrophes is ever added, and no cell begins with anything dangerous, however they are separated."""
     found = guarded(text)
 
-    assert found in {text, f"'{text}"}
-    assert found.lstrip()[:1] not in {"=", "+", "-", "@"}
+    assert found.replace("'", "") == text.replace("'", "")
+    assert all(cell.lstrip()[:1] not in {"=", "+", "-", "@"} for cell in re.split(r"[;\t|]", found))
