@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from caxton_async.errors import InvalidRequest
 
+# The attributes of a request that are checked.
+BANK_DETAILS = frozenset({"iban", "swift_code", "sort_code", "account_number"})
 # Length of an IBAN by country.  Source: ISO 13616, SWIFT IBAN registry.
 _IBAN_LENGTHS = {
     country: length
@@ -28,6 +30,7 @@ COUNTRIES = frozenset(
     }.items()
     for second in seconds
 )  # fmt: skip
+_PRINTED = re.compile("[ \u00a0\u202f-]")  # what the printed forms of codes have between their parts
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _SWIFT = re.compile(r"[A-Z0-9]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _SORT_CODE = re.compile(r"[0-9]{6}")
@@ -40,7 +43,7 @@ _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee]\+?[0-9]+|[0-9]+\.0*")
 
 def canonical_code(text: str) -> str:
     """Return a code without the spaces and hyphens of its printed form (`GB33 BUKB ...`, `20-00-00`), in capitals."""
-    return re.sub(r"[ \u00a0\u202f-]", "", text).upper()
+    return _PRINTED.sub("", text).upper()
 
 
 def check_bank_details(request: object) -> None:

@@ -32,6 +32,8 @@ _NUMBER_REMEDIES = (
 # Characters that nobody sees, and that no name or number needs: soft hyphen, zero-width space, word joiner and the
 # invisible operators, byte order mark.  Joiners (U+200C, U+200D) stay: names of many scripts need them.
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff]")
+# Visible from end to end, and no debris: most cells need no other look.
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[ -~]*[!-~])?")
 # What spreadsheets and data frames leave in a cell in place of its value.
 _DEBRIS = (
     (re.compile(r"#(?:\S{2,14}[!?]|N/[AD]|NV)"), "an error of a formula", "correct the formula in the spreadsheet"),
@@ -77,7 +79,7 @@ def clean(cell: object) -> object:
     **Raises** CellError when it holds a control or bidirectional character, or what a spreadsheet puts in place of a
     value.
     """
-    if type(cell) is not str or (cell.isalnum() and cell.isascii() and cell not in _WORDS_FOR_EMPTY):
+    if type(cell) is not str or (_PLAIN.fullmatch(cell) and cell not in _WORDS_FOR_EMPTY):
         return cell
     check_characters(cell)
     text = _INVISIBLE.sub("", cell).strip(" \u00a0\u202f\u3000")

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field, fields_dict, frozen
 
-from caxton_async.bank_details import check_bank_details, doubts_about
+from caxton_async.bank_details import BANK_DETAILS, check_bank_details, doubts_about
 from caxton_async.batch.input.cells import clean, is_empty, read_text
 from caxton_async.batch.input.columns import REFERENCE, Columns, Header, Slot
 from caxton_async.batch.input.formats import InputOptions, Record, RecordReader
 from caxton_async.batch.input.problems import CellError, Notice, Problems, UnreadableFile
+from caxton_async.bulk import BulkPaymentRow
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError, InvalidRequest
 from caxton_async.journal.stored import money_of
@@ -97,6 +98,7 @@ class InputFile:
     endpoint: Endpoint[Any, Any]
     options: InputOptions = field(factory=InputOptions)
     check: Check | None = None
+    _has_bank_details: bool = field(init=False)
     _problems: Problems = field(init=False, factory=Problems)
     _records: RecordReader | None = field(init=False, default=None)
     _lines_by_reference: dict[str, int] = field(init=False, factory=dict)
@@ -110,6 +112,10 @@ class InputFile:
     def digest(self) -> str:
         """The SHA-256, in hexadecimal, of the bytes of which the rows were made."""
         return self._records.digest if self._records else ""
+
+    @_has_bank_details.default
+    def _detect_bank_details(self) -> bool:
+        return self.endpoint.sends is not None and bool(BANK_DETAILS & fields_dict(self.endpoint.sends).keys())
 
     def __iter__(self) -> Iterator[Row]:
         header = Header(self.endpoint.sends, self.options.columns)
@@ -188,7 +194,8 @@ class InputFile:
         request, cls = None, self.endpoint.sends
         try:
             request = cls(**values) if cls else None
-            check_bank_details(request)
+            if self._has_bank_details and cls is not BulkPaymentRow:  # which has checked its own
+                check_bank_details(request)
             if self.check:
                 self.check(request)
             problem = _money_problem(request)
@@ -199,7 +206,7 @@ class InputFile:
         except Exception:  # noqa: BLE001 -- a class of the user's may raise anything, and show the value in it
             problem = f"does not make a {cls.__name__ if cls else 'row'}: its class refuses the values"
         if not problem:
-            for doubt in doubts_about(request):
+            for doubt in doubts_about(request) if self._has_bank_details else ():
                 self._problems.notice(doubt, record.line)
             return request
         named = zip(record.labels, columns.slots, strict=True)
