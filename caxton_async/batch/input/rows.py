@@ -26,7 +26,7 @@ Check = Callable[[Any], None]
 # References kept to name both lines of a duplicate.  In a larger file the journal finds it, in constant memory.
 REMEMBERED = 100_000
 # An account number may stand wherever somebody put it by mistake, so no message repeats that many digits.
-_LIKE_AN_ACCOUNT = re.compile(r"[0-9]{5}")
+_LIKE_AN_ACCOUNT = re.compile(r"\S*[0-9]{5}\S*")
 _BENEFICIARIES = ("recipient_name", "beneficiary_name", "beneficiary", "payee")
 
 
@@ -179,14 +179,11 @@ class InputFile:
         if is_empty(cell):
             raise CellError("is empty", "each row needs one of its own")
         reference = read_text(cell)
-        room = len(self._lines_by_reference) < REMEMBERED
-        first = (
-            self._lines_by_reference.setdefault(reference, line)
-            if room
-            else self._lines_by_reference.get(reference, line)
-        )
-        if first != line:
+        first = self._lines_by_reference.get(reference)
+        if first is not None:
             raise CellError(f"is the same as on line {first}", "each row needs one of its own")
+        if len(self._lines_by_reference) < REMEMBERED:
+            self._lines_by_reference[reference] = line
         return reference
 
     def _request(self, record: Record, columns: Columns, values: dict[str, object]) -> object:
@@ -225,7 +222,9 @@ def _money_problem(request: object) -> str:
 
 
 def _without_values(message: str, record: Record, columns: Columns) -> str:
+    """Return what a class says of its values without those that are secret or may be an account number."""
     for slot, cell in zip(columns.slots, record.cells, strict=True):
-        if isinstance(cell, str) and ((slot and slot.is_secret and cell) or _LIKE_AN_ACCOUNT.search(cell)):
-            message = message.replace(cell, "***")
-    return message
+        text = cell.strip() if isinstance(cell, str) else ""
+        if text and ((slot and slot.is_secret) or _LIKE_AN_ACCOUNT.search("".join(text.split()))):
+            message = message.replace(text, "***")
+    return _LIKE_AN_ACCOUNT.sub("***", message)
