@@ -6,9 +6,15 @@ import os
 import random
 import signal
 from collections import Counter
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
+from caxton_async import CaxtonClient, once
+from caxton_async.endpoints import MOVE_FUNDS
+from caxton_async.errors import OutcomeUnknown
 from caxton_async.journal import RowState
+from caxton_async.models import MoveFunds
 from tests.support.payments import Place, outcome
 
 # Forked from a server that has everything imported, a process begins within some ten milliseconds.
@@ -41,6 +47,27 @@ def start(place: Place, batch: int, ledger: Path, *, concurrency: int = 8, seed:
     process = PROCESSES.Process(target=pay_rows, args=(place, batch, ledger, concurrency, seed))
     process.start()
     return process
+
+
+def pay_once(place: Place, environ: dict[str, str], numbers: list[int], seed: int) -> None:
+    """Make a payment for each number, some callers being cancelled: the whole life of a process."""
+    signal.alarm(_LIFE_S)
+    asyncio.run(_pay_once(place, environ, numbers, random.Random(seed)))
+
+
+async def _pay_once(place: Place, environ: dict[str, str], numbers: list[int], chance: random.Random) -> None:
+    chance.shuffle(numbers)
+    async with place.open(drain_s=30.0) as journal, CaxtonClient.from_env(environ) as caxton:
+
+        async def pay(number: int) -> None:
+            request = MoveFunds("GBP", "POT1-GBP", Decimal(number) / 100)
+            paying = once(caxton, MOVE_FUNDS, request, reference=f"invoice-{number}", journal=journal)
+            patience_s = 0.005 if chance.random() < 0.1 else 60.0
+            with suppress(TimeoutError, OutcomeUnknown):
+                await asyncio.wait_for(paying, patience_s)
+
+        for first in range(0, len(numbers), 16):
+            await asyncio.gather(*map(pay, numbers[first : first + 16]))
 
 
 def payments(ledger: Path) -> Counter[str]:

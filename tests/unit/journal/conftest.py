@@ -1,6 +1,8 @@
 """Every kind of journal, for the tests that hold for any: another kind is one more parameter here."""
 
 import base64
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,22 @@ def sqlite_place(folder: Path, *, is_encrypted: bool) -> Place:
 
 
 @pytest.fixture(params=["sqlite", "encrypted sqlite"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Place]:
+    """Return what gives a new place for a journal at each call, for each kind."""
+    numbers = itertools.count()
+
+    def make() -> Place:
+        folder = tmp_path / f"place-{next(numbers)}"
+        folder.mkdir()
+        return sqlite_place(folder, is_encrypted=request.param == "encrypted sqlite")
+
+    return make
+
+
+@pytest.fixture
+def place(new_place: Callable[[], Place]) -> Place:
     """Return where a journal may be made, of each kind."""
-    return sqlite_place(tmp_path, is_encrypted=request.param == "encrypted sqlite")
+    return new_place()
 
 
 @pytest.fixture

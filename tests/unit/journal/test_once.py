@@ -1,6 +1,8 @@
 """Payments that are intended once: each of their outcomes, and callers that go away."""
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -23,7 +25,9 @@ from caxton_async.errors import (
 from caxton_async.journal import Decision, RowState
 from caxton_async.models import CreateWallet, GeneratePassword, MoveFunds
 from tests.support.harness import client, failure, hold
+from tests.support.payers import PROCESSES, pay_once, until
 from tests.support.payments import Place
+from tests.support.scale import scaled
 
 PAYMENT = MoveFunds("GBP", "POT1-GBP", Decimal("12.30"))
 
@@ -31,7 +35,7 @@ PAYMENT = MoveFunds("GBP", "POT1-GBP", Decimal("12.30"))
 @pytest.fixture
 async def emulator() -> AsyncIterator[Emulator]:
     """An API with money and a pot."""
-    async with Emulator() as emulator:
+    async with Emulator(history=None) as emulator:
         main = emulator.ledger.accounts.main
         emulator.ledger.fund(main, "GBP", Decimal("1000.00"))
         emulator.ledger.create_pot(main, "GBP", "POT1", None)
@@ -205,3 +209,44 @@ async def test_secrets_are_kept_only_where_they_are_encrypted(file_place: Place,
         with pytest.raises(ConfigurationError, match="CAXTON_JOURNAL_KEY_FILE"):
             await once(caxton, GENERATE_PASSWORD, request, reference="u", journal=journal)
         assert (await once(caxton, CREATE_WALLET, CreateWallet("w"), reference="w", journal=journal)).result
+
+
+@pytest.mark.parametrize(
+    ("references", "kills"), [(40, 2), pytest.param(300, scaled(10, 100), marks=[pytest.mark.long])]
+)
+@pytest.mark.timeout(600)
+async def test_four_processes_pay_each_reference_once(
+    place: Place, emulator: Emulator, references: int, kills: int
+) -> None:
+    """Each of four processes, killed and started again, pays the same references: each is paid once and recorded."""
+    emulator.ledger.fund(emulator.ledger.accounts.main, "GBP", Decimal(1_000_000))
+    emulator.faults.add(Fault("latency", endpoint="move_funds", seconds=0.02))
+    chance, numbers = random.Random(kills), range(1, references + 1)
+
+    def begin(seed: int):
+        process = PROCESSES.Process(target=pay_once, args=(place, dict(emulator.environ), list(numbers), seed))
+        process.start()
+        return process
+
+    processes = [begin(seed) for seed in range(4)]
+    for kill in range(kills):
+        enough = len(emulator.requests) + chance.randrange(references // kills)
+        await until(lambda: len(emulator.requests) >= enough or not any(one.is_alive() for one in processes))  # noqa: B023
+        victim = processes.pop(0)
+        victim.kill()
+        await asyncio.to_thread(victim.join)
+        processes.append(begin(4 + kill))
+    for process in processes:
+        await asyncio.to_thread(process.join)
+
+    assert [process.exitcode for process in processes] == [0] * 4
+    paid_for = Counter(move.amount for move in emulator.ledger.moves)
+    with place.open() as journal:
+        journal.sweep()
+        (batch,) = journal.batches()
+        rows = list(journal.rows(batch.id))
+        assert max(paid_for.values()) == 1
+        assert sorted(row.reference for row in rows) == sorted(f"invoice-{number}" for number in numbers)
+        assert {row.state for row in rows} <= {RowState.ACCEPTED, RowState.UNKNOWN}
+        assert all(paid_for[Decimal(row.amount)] for row in rows if row.state is RowState.ACCEPTED)
+        assert sum(row.state is RowState.UNKNOWN for row in rows) <= 16 * kills
