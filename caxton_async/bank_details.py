@@ -36,7 +36,7 @@ _SWIFT = re.compile(r"[A-Z0-9]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _SORT_CODE = re.compile(r"[0-9]{6}")
 _UK_ACCOUNT = re.compile(r"[0-9]{8}")
 # The account numbers of all countries: their longest has 34 characters, as an IBAN has (ISO 13616).
-_ACCOUNT = re.compile(r"(?=.*[0-9])[A-Za-z0-9](?:[A-Za-z0-9 ./-]{0,32}[A-Za-z0-9])?")
+_ACCOUNT = re.compile(r"(?=.*[1-9])[A-Za-z0-9](?:[A-Za-z0-9 ./-]{0,32}[A-Za-z0-9])?")
 # What a spreadsheet or a data frame makes of an account number: 1.23457E+11, 12345678.0.
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee]\+?[0-9]+|[0-9]+\.0*")
 
@@ -117,7 +117,7 @@ def _account_problem(account: str, sort_code: str) -> str:
     if _NUMBER.fullmatch(account):
         return "was turned into a number by a spreadsheet: format its column as text, and enter it again"
     if sort_code and not _UK_ACCOUNT.fullmatch(account):
-        return "must be eight digits beside a sort code: fill one of fewer digits up with zeros in front"
+        return "must be eight digits beside a sort code: write them without spaces, with zeros in front of fewer"
     if not _ACCOUNT.fullmatch(account):
         return "is not an account number: write its digits and letters alone, or leave the cell empty"
     return ""

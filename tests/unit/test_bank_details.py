@@ -115,6 +115,7 @@ def test_check_digits_out_of_range_never_pass(text: str) -> None:
         pytest.param({"account_number": "see below"}, "not an account number", id="words"),
         pytest.param({"account_number": "****5678"}, "not an account number", id="masked"),
         pytest.param({"account_number": "12,345,678"}, "not an account number", id="thousands"),
+        pytest.param({"account_number": "00000000"}, "not an account number", id="zeros"),
         pytest.param({"account_number": "1" * 35}, "not an account number", id="35 digits"),
     ],
 )

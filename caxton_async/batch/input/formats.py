@@ -28,7 +28,7 @@ _CHUNK = 1 << 16  # bytes
 _MAX_LINE = 1 << 20
 _LOOK_AHEAD = 20  # lines among which the header is looked for, below a title, a date and the like
 _SEPARATORS: Mapping[str, str] = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_SEP_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 # An amount like 1,000.00 without quotation marks, as two neighbouring cells.
 _CUT_AMOUNT = re.compile(r"(?:^|\0)[0-9]{1,3}\0[0-9]{3}(?:\.[0-9]*)?(?:\0|$)")
 

@@ -46,11 +46,9 @@ _DATE_FORMATS = (
     *("%d/%m/%y", "%d.%m.%y", "%d-%b-%y"),
 )
 _EMPTY = frozenset({"", "-", "\u2013", "\u2014"})
-# Signs before or behind the number or its currency, brackets for a minus, and the way of the money.
-_AMOUNT = re.compile(
-    r"(?P<open>\()?(?P<sign>[+-]?)(?:[£€$¥]|[A-Z]{3})?(?P<sign2>[+-]?)(?P<number>[0-9][0-9.,]*)(?P<sign3>[+-]?)"
-    r"(?P<close>\))?(?:[£€]|[A-Z]{3})?(?P<way>DR|CR|D|C)?"
-)
+_CURRENCY = re.compile(r"[£€$¥]|(?<![A-Z])[A-Z]{3}(?![A-Z])")
+# A sign before or behind the number, or brackets for a minus, and the way of the money.
+_AMOUNT = re.compile(r"(\(?)([+-]?)([0-9][0-9.,]*)([+-]?)(\)?)(DR|CR|D|C|)")
 _WITH_POINT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(?:\.[0-9]{1,6})?")
 _WITH_COMMA = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,15}),[0-9]{1,2}")
 _OUT, _IN = frozenset({"D", "DR", "DBIT", "DEBIT"}), frozenset({"C", "CR", "CRDT", "CREDIT"})
@@ -214,18 +212,14 @@ class _Table:
 
 def _number(cell: object) -> tuple[Decimal, str]:
     """Return an amount with its sign, and the way of the money where it stands beside it."""
-    text = re.sub(r"[\s'\u2019]", "", str(cell)).upper().replace("\u2212", "-") if isinstance(cell, str) else ""
-    match = _AMOUNT.fullmatch(text)
-    if match and bool(match["open"]) == bool(match["close"]):
-        number = match["number"]
+    text = re.sub(r"[\s'\u2019]", "", cell if isinstance(cell, str) else "").upper().replace("\u2212", "-")
+    if match := _AMOUNT.fullmatch(_CURRENCY.sub("", text)):
+        opened, before, number, behind, closed, way = match.groups()
         if _WITH_COMMA.fullmatch(number):
             number = number.replace(".", "").replace(",", ".")
-        elif not _WITH_POINT.fullmatch(number):
-            number = ""
-        signs = match["sign"] + match["sign2"] + match["sign3"]
-        if number and len(signs) + bool(match["open"]) <= 1:
+        if _WITH_POINT.fullmatch(number) and opened + before + behind + closed in {"", "+", "-", "()"}:
             amount = Decimal(number.replace(",", ""))
-            return -amount if match["open"] or signs == "-" else amount, match["way"] or ""
+            return -amount if opened or "-" in before + behind else amount, way
     raise CellError(f"{describe(cell)} is not an amount", "write it like -1,234.50")
 
 

@@ -66,6 +66,7 @@ def test_utf8_is_read_with_and_without_mark(written, start: bytes, name: str, co
         pytest.param("a|b\n1|£,\n".encode("utf-16-le"), {"delimiter": "|", "encoding": "utf-16-le"}, id="UTF-16"),
         pytest.param("sep=;\na;b\n1;£,\n".encode(), {}, id="a separator that the file names"),
         pytest.param("\ufeffSEP=;\r\na;b\r\n1;£,\r\n".encode(), {}, id="the same behind a mark"),
+        pytest.param('"sep=;"\na;b\n1;£,\n'.encode(), {}, id="the same in quotation marks"),
         pytest.param('sep=,\na,b\n1,"£,"\n'.encode(), {}, id="a comma that the file names"),
     ],
 )
