@@ -16,7 +16,7 @@ nox.options.sessions = ["lint", "types", "layers", "docs", "installed", "tests",
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 # Where a fault costs somebody money: every branch of these is walked.
-WHOLLY_COVERED = ("auth", "protocol", "retry", "session", "transport")
+WHOLLY_COVERED = ("attempts", "auth", "protocol", "retry", "session", "transport")
 
 
 def is_present(version: str) -> bool:

@@ -5,7 +5,9 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 
-from caxton_async.auth.holder import MemoryStore, StoredToken, TokenHolder
+from caxton_async.auth.holder import TokenHolder
+from caxton_async.auth.stores import MemoryStore
+from caxton_async.auth.token import Token
 from caxton_async.secret import Secret
 
 CALLERS = 10_000
@@ -20,10 +22,10 @@ class Login:
     def __init__(self) -> None:
         self.made = 0
 
-    async def __call__(self) -> StoredToken:
+    async def __call__(self) -> Token:
         self.made += 1
         await asyncio.sleep(LOGIN_S)
-        return StoredToken(Secret("token"), "bearer", 3600, time.time())
+        return Token(Secret("token"), "bearer", 3600, time.time())
 
 
 def holder(login: Login) -> TokenHolder:

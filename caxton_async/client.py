@@ -1,7 +1,4 @@
-"""`CaxtonClient`: the one object that users hold, and its views.
-
-What belongs here: opening, closing, and what may differ from call to call.  What does not: the calls (`resources`).
-"""
+"""`CaxtonClient`: the one object that users hold, and its views."""
 
 import os
 from collections.abc import Mapping
@@ -12,14 +9,15 @@ from typing import Any, Self, TypeVar, overload
 from attrs import evolve
 
 from caxton_async import resources as r
-from caxton_async.auth.holder import TokenStore
+from caxton_async.attempts import View
+from caxton_async.auth.stores import TokenStore
 from caxton_async.config import Credentials, Settings, from_env
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.models import Envelope
 from caxton_async.protocol.request import Caller
 from caxton_async.secret import Secret
-from caxton_async.session import Session, View
+from caxton_async.session import Session
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -63,7 +61,7 @@ class CaxtonClient:
 
     async def __aenter__(self) -> Self:
         """Open the client; it connects and logs in with the first call."""
-        self._session.open()
+        await self.open()
         return self
 
     async def __aexit__(
@@ -72,9 +70,19 @@ class CaxtonClient:
         """Close the client."""
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Stop a login under way and close every connection; the views of this client are closed with it."""
-        await self._session.aclose()
+    async def open(self) -> None:
+        """Open the client in the running event loop, for frameworks that have hooks in place of `async with`.
+
+        **Raises** ConfigurationError when it was opened before.
+        """
+        self._session.open()
+
+    async def aclose(self, drain_s: float | None = None) -> None:
+        """Close the client and all its views: what waits ends at once, what was sent may end within `drain_s` seconds.
+
+        Without `drain_s` that of the settings counts.
+        """
+        await self._session.aclose(drain_s)
 
     def __repr__(self) -> str:
         return f"CaxtonClient({self.settings.origin!r}, {self._view.caller!r})"
@@ -131,8 +139,11 @@ class CaxtonClient:
         deadline_s: float | None = None,
         attempt_timeout_s: float | None = None,
         max_attempts: int | None = None,
+        reference: str | None = None,
     ) -> Self:
-        """Return a view that is more or less patient; what is not given stays.
+        """Return a view that is more or less patient, or has a reference; what is not given stays.
+
+        `reference` is your own name of what the calls are for: events and warnings tell it.
 
         **Raises** ConfigurationError for a value that cannot work.
         """
@@ -146,7 +157,8 @@ class CaxtonClient:
             if value is not None
         }
         evolve(self.settings, **options)  # checks the values
-        return self._with(evolve(self._view, **options))
+        view = evolve(self._view, **options)
+        return self._with(view if reference is None else evolve(view, reference=reference))
 
     # --- calls ---
 

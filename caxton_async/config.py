@@ -84,6 +84,11 @@ def _seconds(_instance: object, attribute: "Attribute[Any]", value: object) -> N
         raise ConfigurationError(f"{attribute.name} is a number of seconds above zero, not {value!r}")
 
 
+def _wait(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value != 0 and not _is_positive(value):
+        raise ConfigurationError(f"{attribute.name} is a number of seconds from zero, not {value!r}")
+
+
 def _pace(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
     if value is not None and not _is_positive(value):
         raise ConfigurationError(f"{attribute.name} is a number above zero or None, not {value!r}")
@@ -154,8 +159,9 @@ class Settings:
     that begins with `/` is taken from the origin's root, any other from the base URL.  `deadline_s` covers a whole
     call: queue, token, attempts and backoff; `attempt_timeout_s` one attempt of it, `connect_timeout_s` the making
     of a connection, `token_timeout_s` one login.  `max_calls_per_second` paces calls.  `on_event` is called, in the
-    event loop, with each `Event`.  With `reuse_connections=False` each call
-    has a connection of its own.  `ssl_context` replaces the client's own (TLS 1.2 or newer, system certificates).
+    event loop, with each `Event`.  With `reuse_connections=False` each call has a connection of its own.  A client that
+    is closed waits up to `drain_s` for calls that were sent.  `ssl_context` replaces the client's own (TLS 1.2 or
+    newer, system certificates).
 
     **Raises** ConfigurationError, naming the setting, for a value that cannot work.
     """
@@ -172,6 +178,7 @@ class Settings:
     max_reply_bytes: int = field(default=8 * 1024 * 1024, validator=_count)
     max_calls_per_second: float | None = field(default=None, validator=_pace)
     reuse_connections: bool = field(default=True, validator=_truth)
+    drain_s: float = field(default=5.0, validator=_wait)
     ssl_context: ssl.SSLContext | None = None
     # A proxy's URL may hold a password.
     proxy: str | None = field(default=None, validator=_proxy, repr=False)

@@ -1,8 +1,25 @@
-"""What `Settings.on_event` is told of each call."""
+"""What the client reports of each call: to `Settings.on_event`, and to the log."""
 
-from attrs import frozen
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from caxton_async.errors import Sent
+from attrs import define, frozen
+
+from caxton_async.errors import CaxtonError, Sent
+
+logger: Final = logging.getLogger("caxton_async")
+
+_LEVELS: Final[Mapping[str, int]] = {
+    "attempt": logging.DEBUG,
+    "retry": logging.DEBUG,
+    "answered": logging.DEBUG,
+    "refused": logging.INFO,
+    "login": logging.INFO,
+    "login_failed": logging.INFO,
+    "outcome_unknown": logging.WARNING,
+}
 
 
 @frozen
@@ -10,7 +27,8 @@ class Event:
     """What the client did, for `Settings.on_event`: never a header, a body or a token.
 
     `kind` is `login`, `login_failed`, `attempt`, `retry`, `outcome_unknown` or `answered`; `attempt` counts from 1;
-    `elapsed_s` is measured from the start of the call.
+    `elapsed_s` is measured from the start of the call; `reference` is the caller's own (the idempotency key of `once`
+    and of a batch), None where there is none; `account` is the sub-account, None for the main account.
     """
 
     kind: str
@@ -21,3 +39,78 @@ class Event:
     elapsed_s: float
     http_status: int | None = None
     api_status_code: int | None = None
+    reference: str | None = None
+    account: str | None = None
+
+
+@define(eq=False)
+class CallProgress:
+    """One call under way; times are the loop's."""
+
+    endpoint: str
+    correlation_id: str
+    started: float
+    deadline: float
+    attempt_timeout_s: float = 30.0
+    reference: str | None = None
+    account: str | None = None
+    attempt: int = 0
+    sent: Sent = Sent.NO  # by the attempts that are over
+
+    def __str__(self) -> str:
+        reference = "" if self.reference is None else f", reference {self.reference!r}"
+        return f"call {self.correlation_id}{reference}, account {self.account or 'main'}"
+
+
+class Reporter:
+    """Tells `on_event` and the logger `caxton_async` what happens to calls.
+
+    The logger is asked each time: a program may configure its logging when the client is already in use.
+    """
+
+    def __init__(self, on_event: Callable[[Event], None] | None) -> None:
+        self._on_event = on_event
+
+    def report(
+        self,
+        kind: str,
+        call: CallProgress,
+        sent: Sent,
+        error: CaxtonError | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        """Tell of one event; an `answered` with an error is a refusal."""
+        level = _LEVELS["refused" if kind == "answered" and error is not None else kind]
+        is_logged = logger.isEnabledFor(level)
+        if self._on_event is None and not is_logged:
+            return
+        event = Event(
+            kind,
+            call.endpoint,
+            call.correlation_id,
+            call.attempt,
+            sent,
+            asyncio.get_running_loop().time() - call.started,
+            http_status or getattr(error, "http_status", None),
+            getattr(error, "api_status_code", None),
+            call.reference,
+            call.account,
+        )
+        if level == logging.WARNING:
+            logger.warning("%s: %s (%s): %s", kind, call.endpoint, call, UNKNOWN)
+        elif is_logged:
+            status = "" if event.http_status is None else f", HTTP {event.http_status}"
+            text = "%s: %s (%s): attempt %d, sent %s, %.3f s%s"
+            logger.log(level, text, kind, call.endpoint, call, call.attempt, sent.value, event.elapsed_s, status)
+        if self._on_event is not None:
+            self._tell(self._on_event, event)
+
+    def _tell(self, on_event: Callable[[Event], None], event: Event) -> None:
+        try:
+            on_event(event)
+        except Exception:
+            # A hook of the user's must not turn a payment that was made into an error.
+            logger.exception("on_event failed at %s of %s", event.kind, event.endpoint)
+
+
+UNKNOWN: Final = "it may or may not have been carried out; find out at the API before you call again"

@@ -1,7 +1,6 @@
 """Pure: may a call be tried again, and after how many seconds.
 
-What belongs here: the decision and its budget.  What does not: waiting (`session`).  A call that must not be repeated
-is tried again only where the error itself says that it was not carried out.
+A call that must not be repeated is tried again only where the error itself says that it was not carried out.
 """
 
 from typing import Final
@@ -35,17 +34,20 @@ class RetryBudget:
 
 
 def rejects_token(error: CaxtonError) -> bool:
-    """Tell whether the API no longer takes the token: HTTP 401, or a refused client or user in the envelope."""
-    return isinstance(error, NotAuthorised) and (error.http_status == 401 or _names_the_caller(error))
+    """Tell whether the API no longer takes the token: HTTP 401 in any form, or a refused client or user."""
+    return getattr(error, "http_status", None) == 401 or _names_the_caller(error)
 
 
-def may_replay(error: CaxtonError) -> bool:
-    """Tell whether a new token may mend the call: the API answered 401 before any work."""
-    return isinstance(error, NotAuthorised) and error.http_status == 401 and not _names_the_caller(error)
+def may_replay(error: CaxtonError, *, repeatable: bool) -> bool:
+    """Tell whether a new token may mend the call: the API answered 401 before any work, or work may be repeated."""
+    if getattr(error, "http_status", None) != 401:
+        return False
+    return repeatable or (isinstance(error, NotAuthorised) and not _names_the_caller(error))
 
 
-def _names_the_caller(error: NotAuthorised) -> bool:
-    return error.path is not None and error.path.casefold().startswith("$.authorised")
+def _names_the_caller(error: CaxtonError) -> bool:
+    path = error.path if isinstance(error, NotAuthorised) else None
+    return path is not None and path.casefold().startswith("$.authorised")
 
 
 def backoff_s(attempt: int, share: float) -> float:
@@ -73,3 +75,13 @@ def delay_s(error: CaxtonError, *, repeatable: bool, attempt: int, share: float)
     if isinstance(error, ApiError):
         retry_after_s = error.retry_after_s
     return backoff_s(attempt, share) + (retry_after_s or 0.0)
+
+
+def login_delay_s(error: CaxtonError, *, repeatable: bool, attempt: int, share: float) -> float | None:
+    """Return the seconds after which a login may be tried again within itself, None when it may not.
+
+    Only what never left is: after an answer that is no token there is a hold, which all callers and processes keep to.
+    """
+    if not isinstance(error, NotSent):
+        return None
+    return delay_s(error, repeatable=repeatable, attempt=attempt, share=share)

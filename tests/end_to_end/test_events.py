@@ -8,7 +8,7 @@ from attrs import asdict
 
 from caxton_async import Event, LoginRefused, OutcomeUnknown, Sent
 from caxton_async.emulator import Emulator, Fault
-from tests.support.harness import client, failure, hold, kinds, virtual
+from tests.support.harness import client, failure, hold, kinds, outcomes, virtual
 
 LOGIN = "get_access_token"
 WALLET = "create_wallet"
@@ -73,8 +73,8 @@ async def test_a_refusal_tells_its_codes() -> None:
     ("fault", "told"),
     [
         ("unauthorised", ["attempt", "answered", "login_failed"]),
-        ("server_error_before", ["attempt", "outcome_unknown", "login_failed"]),
-        ("reset_after_read", ["attempt", "outcome_unknown", "login_failed"]),
+        ("server_error_before", ["attempt", "answered", "login_failed"]),
+        ("reset_after_read", ["attempt", "login_failed"]),
     ],
 )
 async def test_a_failing_login_is_told(fault: str, told: list[str]) -> None:
@@ -178,7 +178,7 @@ async def test_the_log_tells_the_same_and_no_secret(caplog: pytest.LogCaptureFix
             emulator.faults.add(Fault(fault, endpoint=WALLET))
             await asyncio.gather(caxton.wallets.create("w"), return_exceptions=True)
         secrets = [emulator.credentials.password.reveal(), user.api_token, *accounts.tokens, "a-name-in-the-body"]
-        emulator.faults.add(Fault("unauthorised", endpoint=LOGIN))
+        emulator.faults.add(Fault("login_error", endpoint=LOGIN, variant="invalid_grant"))
         async with client(emulator) as other:
             await failure(other.wallets.create("w"), LoginRefused)
 
@@ -190,12 +190,60 @@ async def test_the_log_tells_the_same_and_no_secret(caplog: pytest.LogCaptureFix
     assert [text for text in shown if any(secret in text for secret in secrets)] == []
 
 
-async def test_nothing_is_logged_unless_asked_for(caplog: pytest.LogCaptureFixture) -> None:
-    """At the levels above DEBUG a client says nothing, whatever happens to its calls."""
-    caplog.set_level(logging.INFO, logger="caxton_async")
-    fault = Fault("reset_after_read", endpoint=WALLET)
-    async with Emulator(faults=[fault]) as emulator, client(emulator) as caxton:
-        await failure(caxton.wallets.create("w"), OutcomeUnknown)
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (None, []),
+        ("failing_envelope", [(logging.INFO, "answered")]),
+        ("reset_after_read", [(logging.WARNING, "outcome_unknown")]),
+    ],
+)
+async def test_unknown_outcomes_and_refusals_are_logged_by_default(
+    caplog: pytest.LogCaptureFixture, fault: str | None, said: list[tuple[int, str]]
+) -> None:
+    """An unknown outcome is a warning with all that finds it again, a refusal or a login is information."""
+    async with Emulator() as emulator, client(emulator) as caxton:
+        emulator.ledger.accounts.add_sub_account("Sub")
+        view = caxton.for_account("ID-1").with_options(reference="invoice-981")
+        await view.wallets.create("w")
+        if fault is not None:
+            emulator.faults.add(Fault(fault, endpoint=WALLET))
+        caplog.clear()
+        caplog.set_level(logging.INFO, logger="caxton_async")  # when the client is in use already
+
+        await outcomes([view.wallets.create("w")])
+
+    lines = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "caxton_async"]
+    assert [(level, line.partition(":")[0]) for level, line in lines] == said
+    assert all("create_wallet (call " in line and "'invoice-981', account ID-1" in line for _, line in lines)
+
+
+async def test_a_cancelled_payment_says_so_in_the_log_and_on_the_cancellation(caplog: pytest.LogCaptureFixture) -> None:
+    """A caller's own time-out around a call in flight leaves a warning, and a note that the time-out leads to."""
+    async with Emulator() as emulator, client(emulator) as caxton:
+        await caxton.auth.access_token()
+        hold(emulator, WALLET)
+        caplog.clear()
+
+        with pytest.raises(TimeoutError) as raised:
+            async with asyncio.timeout(0.05):
+                await caxton.with_options(reference="r-1").wallets.create("w")
+
+    [note] = raised.value.__cause__.__notes__
+    [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert "create_wallet was in flight" in note
+    assert "may or may not have been carried out" in note
+    assert "'r-1'" in note
+    assert "'r-1'" in line
+
+
+async def test_events_tell_the_reference_and_the_account() -> None:
+    """A view's events carry its reference and its account, so that a hook can find the row or the invoice."""
+    events: list[Event] = []
+    async with Emulator() as emulator, client(emulator, on_event=events.append) as caxton:
+        emulator.ledger.accounts.add_sub_account("Sub")
+        await caxton.for_account("ID-1").with_options(reference="r-1").wallets.create("w")
         await caxton.wallets.create("w")
 
-    assert [record for record in caplog.records if record.name == "caxton_async"] == []
+    told = {(event.reference, event.account) for event in events if event.endpoint == WALLET}
+    assert told == {("r-1", "ID-1"), (None, None)}

@@ -40,7 +40,11 @@ async def bad_token(caxton: CaxtonClient) -> object:
 CASES: dict[str, tuple[str, Fault | None, Callable[[CaxtonClient], Awaitable[object]]]] = {
     "refused": ("NotAuthorised", None, wallet),  # the emulator knows no such user
     "invalid": ("InvalidRequest", None, bad_token),
-    "no-password": ("LoginRefused", Fault("unauthorised", endpoint=LOGIN, times=None), wallet),
+    "no-password": (
+        "LoginRefused",
+        Fault("login_error", endpoint=LOGIN, times=None, variant="invalid_grant"),
+        wallet,
+    ),
     "no-login": ("AuthenticationFailed", Fault("reset_after_read", endpoint=LOGIN, times=None), wallet),
     "login-cut-off": ("AuthenticationFailed", Fault("truncated_body", endpoint=LOGIN, times=None), wallet),
     "nothing-listens": ("NotSent", Fault("refuse"), rate),
@@ -135,7 +139,7 @@ async def test_a_cancellation_during_the_login_shows_no_secret() -> None:
 
 async def test_each_caller_gets_an_error_of_its_own() -> None:
     """Of many callers who fail for one reason none shares its error, or its traceback, with another."""
-    fault = Fault("unauthorised", endpoint=LOGIN, times=None)
+    fault = Fault("login_error", endpoint=LOGIN, times=None, variant="invalid_grant")
     async with Emulator(faults=[fault]) as emulator, client(emulator) as caxton:
         errors = await outcomes([wallet(caxton) for _ in range(50)] + [rate(caxton) for _ in range(50)])
         late = await outcomes(wallet(caxton) for _ in range(50))

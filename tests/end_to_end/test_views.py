@@ -47,7 +47,7 @@ async def test_calls_that_need_no_token_carry_no_headers_of_a_view() -> None:
         user = emulator.ledger.accounts.add_user(account)
         view = caxton.for_account("ID-1").for_user(user.api_token)
 
-        await view.auth.generate_password()
+        await caxton.for_user(user.api_token).auth.generate_password()
         await view.wallets.create("w")
         await view.auth.access_token()
 

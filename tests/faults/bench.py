@@ -7,7 +7,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from caxton_async import CaxtonClient, Credentials, Secret, Settings
-from caxton_async.auth.holder import StoredToken
+from caxton_async.auth.token import Token
 from caxton_async.events import Event
 from tests.faults.kinds import KINDS, LOGIN, PASSWORD, PATHS, Kind
 from tests.faults.server import At, Request, Script, Server, reply
@@ -17,15 +17,15 @@ from tests.support import canary
 class GivenToken:
     """A store that holds a token from the start, so that a case has no login but the one it is about."""
 
-    token = StoredToken(Secret(canary.TOKEN), "bearer", 10**6, time.time())
+    token = Token(Secret(canary.TOKEN), "bearer", 10**6, time.time())
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
-    async def load(self, key: str) -> StoredToken:
+    async def load(self, key: str) -> Token:
         return self.token
 
-    async def save(self, key: str, token: StoredToken) -> None:
+    async def save(self, key: str, token: Token) -> None:
         self.token = token
 
 

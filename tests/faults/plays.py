@@ -181,7 +181,7 @@ async def nobody_gets_in(bench: Bench) -> object:
 
 async def token_with_line_break(bench: Bench) -> object:
     """Answer the login with a token that would break out of its header."""
-    return await answers(lambda kind: (reply(kind.ok.replace(b"canary", b"\\r\\nX: canary")),))(bench)
+    return await answers(lambda kind: (reply(kind.ok.replace(b"canary", b"canary\\r\\nX: ")),))(bench)
 
 
 # --- what is refused before anything is sent ---

@@ -5,7 +5,7 @@ from tests.mutations import Mutation, returning
 MUTATIONS = (
     Mutation(
         "calls in flight never exceed the limit",
-        "caxton_async.limiter:Limiter.enter_at_once",
+        "caxton_async.limiter:Limiter.try_acquire",
         returning(True),
         ("test_limiter.py",),
     ),

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from caxton_async import AuthenticationFailed, ConfigurationError, LoginRefused, Secret
-from caxton_async.auth.holder import Clocks, MemoryStore, StoredToken, Token, TokenHolder
+from caxton_async.auth.hold import FailedLogin, Hold
+from caxton_async.auth.holder import TokenHolder
+from caxton_async.auth.stores import MemoryStore
+from caxton_async.auth.token import Clocks, Token
+from caxton_async.events import CallProgress
 from tests.support.scale import scaled
 
 HOLDS_S = (1, 5, 30, 300)
@@ -18,11 +22,20 @@ ERRORS = {"fails": AuthenticationFailed, "is refused": LoginRefused, "has no pas
 
 @define
 class Expected:
-    """What the model knows of the token in use: its number, and when it ages and expires on either clock."""
+    """What the model knows of the token in use: its number, and when it is refreshed and expires on either clock."""
 
     number: int
-    ages: tuple[float, float]
+    refreshed: tuple[float, float]
     expires: tuple[float, float]
+
+
+@define
+class Held:
+    """What the model knows of a failed login: until when on the wall clock, the how manieth, whether refused."""
+
+    until: float
+    failures: int
+    refused: bool = False
 
 
 @define
@@ -34,23 +47,34 @@ class Model:
     logins: int = 0
     runs: bool = False
     outdated: bool = False
-    failures: int = 0
+    shared: Held | None = None  # in the store
+    loaded: Held | None = None  # from there by the login that runs
+    own: Held | None = None
+    lifted: bool = False
+    clears: bool = False  # the login that runs, should it succeed
+    failed: type[Exception] | None = None
     retry_at: float = -math.inf
-    held: type[Exception] | None = None
     closed: bool = False
 
     def is_past(self, marks: tuple[float, float]) -> bool:
         return self.now[0] >= marks[0] or self.now[1] >= marks[1]
 
     def start(self) -> None:
-        if not self.runs and not self.closed:
-            self.runs = True
-            self.logins += 1
+        if self.runs or self.closed:
+            return
+        is_credible = self.shared is not None and self.shared.until - self.now[1] <= 3660
+        self.loaded = self.shared if is_credible and not self.lifted else None
+        self.clears, self.lifted = self.lifted or self.loaded is not None, False
+        if self.loaded is not None and not self.loaded.refused and self.now[1] < self.loaded.until:
+            self.failed, self.retry_at = AuthenticationFailed, self.now[0] + self.loaded.until - self.now[1]
+            return
+        self.runs = True
+        self.logins += 1
 
     def ready(self) -> int | None:
         if self.token is None or self.is_past(self.token.expires):
             return None
-        if self.is_past(self.token.ages) and self.now[0] >= self.retry_at:
+        if self.is_past(self.token.refreshed) and self.now[0] >= self.retry_at:
             self.start()
         return self.token.number
 
@@ -60,33 +84,50 @@ class Model:
             return number
         if self.closed:
             return ConfigurationError
-        if self.held is AuthenticationFailed and self.now[0] < self.retry_at:
+        if self.is_held():
             return AuthenticationFailed
         self.start()
-        return None
+        return None if self.runs or not self.is_held() else AuthenticationFailed
 
-    def forget(self) -> None:
+    def is_held(self) -> bool:
+        return self.failed is AuthenticationFailed and self.now[0] < self.retry_at
+
+    def reset(self) -> None:
         self.token, self.outdated = None, self.runs
-        self.failures, self.held, self.retry_at = 0, None, -math.inf
+        self.own, self.failed, self.retry_at, self.lifted = None, None, -math.inf, True
 
     def end_login(self, outcome: str, life_s: float, *, waited_for: bool) -> object:
         """Return what those who wait get: a number, an error, or None if they wait on."""
         self.runs = False
+        held = None if outcome == "gives a token" else self.hold(outcome)
+        if held is None:
+            self.own, self.shared = None, None if self.clears else self.shared
+        elif outcome == "has no password":
+            self.own = held
+        else:
+            self.own = self.shared = held
         if self.outdated:
             self.outdated = False
             if waited_for:
                 self.start()
             return None
-        if outcome == "gives a token":
-            ageing, expired = life_s - min(3600, life_s * 0.1), life_s - min(30, life_s * 0.05)
-            ages, expires = [tuple(clock + mark for clock in self.now) for mark in (ageing, expired)]
-            self.token = Expected(self.logins, ages, expires)
-            self.failures, self.held, self.retry_at = 0, None, -math.inf
+        if held is None:
+            early, expired = life_s - min(3600, life_s * 0.1), life_s - min(30, life_s * 0.05)
+            refreshed, expires = [tuple(clock + mark for clock in self.now) for mark in (early, expired)]
+            self.token = Expected(self.logins, refreshed, expires)
+            self.failed, self.retry_at = None, -math.inf
             return self.logins
-        self.retry_at = self.now[0] + HOLDS_S[min(self.failures, 3)]
-        self.failures += 1
-        self.held = ERRORS[outcome]
-        return self.held
+        self.failed, self.retry_at = ERRORS[outcome], self.now[0] + held.until - self.now[1]
+        return self.failed
+
+    def hold(self, outcome: str) -> Held:
+        now, before = self.now[1], self.own if outcome == "has no password" else self.loaded
+        if outcome == "is refused":
+            return Held(now + (3600 if before and before.refused else 300), 0, refused=True)
+        counts = before is not None and not before.refused and now - before.until < 3600
+        failures = before.failures if counts else 0
+        wait = HOLDS_S[min(failures, 3)]
+        return Held(now + (min(wait, 30) if outcome == "has no password" else wait), failures + 1)
 
 
 class TokenMachine(RuleBasedStateMachine):
@@ -98,7 +139,7 @@ class TokenMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.model = Model()
         self.life_s = life_s
-        self.logins: list[asyncio.Future[StoredToken]] = []
+        self.logins: list[asyncio.Future[Token | FailedLogin]] = []
         self.waiting: list[asyncio.Task[Token]] = []
         self.tokens: list[Token] = []
         self.runner.run(self.open())
@@ -108,14 +149,14 @@ class TokenMachine(RuleBasedStateMachine):
         clocks = Clocks(lambda: self.model.now[0], lambda: self.model.now[1])
         self.holder = TokenHolder(self.log_in, MemoryStore(), "key", timeout_s=1e6, clocks=clocks)
 
-    async def log_in(self) -> StoredToken:
+    async def log_in(self, hold: Hold | None) -> Token | FailedLogin:
         """Wait to be told how the login ends."""
         self.logins.append(asyncio.get_running_loop().create_future())
         return await self.logins[-1]
 
     async def turns(self) -> None:
         """Let the loop go round until nothing moves any more."""
-        for _ in range(8):
+        for _ in range(12):
             await asyncio.sleep(0)
 
     def compare(self, tasks: list[asyncio.Task[Token]], expected: object) -> None:
@@ -124,7 +165,7 @@ class TokenMachine(RuleBasedStateMachine):
             assert task.done() == (expected is not None)
             if isinstance(expected, int):
                 token = task.result()
-                assert token.stored.access_token.reveal() == f"token-{expected}"
+                assert token.access_token.reveal() == f"token-{expected}"
                 self.tokens.append(token)
             elif expected is not None:
                 assert type(task.exception()) is expected
@@ -137,7 +178,10 @@ class TokenMachine(RuleBasedStateMachine):
         expected = [self.model.call() for _ in range(number)]
 
         async def come() -> list[asyncio.Task[Token]]:
-            tasks = [asyncio.create_task(self.holder.get("create_wallet", "id")) for _ in range(number)]
+            tasks = [
+                asyncio.create_task(self.holder.get(CallProgress("create_wallet", "id", 0, math.inf)))
+                for _ in range(number)
+            ]
             await self.turns()
             return tasks
 
@@ -157,7 +201,7 @@ class TokenMachine(RuleBasedStateMachine):
             return token
 
         token = self.runner.run(look())
-        assert (None if token is None else token.stored.access_token.reveal()) == (expected and f"token-{expected}")
+        assert (None if token is None else token.access_token.reveal()) == (expected and f"token-{expected}")
 
     @precondition(lambda self: self.model.runs)
     @rule(outcome=st.sampled_from(["gives a token", "fails", *ERRORS]))
@@ -169,10 +213,11 @@ class TokenMachine(RuleBasedStateMachine):
 
         async def end() -> None:
             if outcome == "gives a token":
-                token = StoredToken(Secret(f"token-{number}"), "bearer", self.life_s, self.model.now[1])
+                token = Token(Secret(f"token-{number}"), "bearer", self.life_s, self.model.now[1])
                 login.set_result(token)
             else:
-                login.set_exception(ERRORS[outcome]("no"))
+                refused = "digest" if outcome == "is refused" else None
+                login.set_result(FailedLogin(ERRORS[outcome], "no", outcome != "has no password", refused=refused))
             await self.turns()
 
         self.runner.run(end())
@@ -199,18 +244,18 @@ class TokenMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.tokens)
     @rule(data=st.data())
     def a_token_is_rejected(self, data: st.DataObject) -> None:
-        """A call comes back with 401 for the token in use, or late for an old one."""
+        """The token in use is found to be void, or late an old one."""
         token = data.draw(st.sampled_from(self.tokens))
         in_use = self.model.token
-        if in_use is not None and token.stored.access_token.reveal() == f"token-{in_use.number}":
+        if in_use is not None and token.access_token.reveal() == f"token-{in_use.number}":
             self.model.token = None
-        self.holder.drop(token)
+        self.holder.invalidate(token)
 
     @rule()
     def the_password_changes(self) -> None:
         """The password changes, also while a login with the old one runs."""
-        self.model.forget()
-        self.holder.forget()
+        self.model.reset()
+        self.holder.reset()
 
     @rule(seconds=st.sampled_from([0.5, 1, 4, 30, 299, 300, 5_000, 10_000, 2_591_000]))
     def time_passes(self, seconds: float) -> None:
@@ -218,7 +263,11 @@ class TokenMachine(RuleBasedStateMachine):
         self.model.now = (self.model.now[0] + seconds, self.model.now[1] + seconds)
 
     @precondition(lambda self: self.model.token)
-    @rule(mark=st.sampled_from(["ages", "expires"]), clock=st.sampled_from([0, 1]), early_s=st.sampled_from([0, 0.001]))
+    @rule(
+        mark=st.sampled_from(["refreshed", "expires"]),
+        clock=st.sampled_from([0, 1]),
+        early_s=st.sampled_from([0, 0.001]),
+    )
     def the_token_grows_old(self, mark: str, clock: int, early_s: float) -> None:
         """One clock comes to where the token ages or expires, or to just before it."""
         now = list(self.model.now)

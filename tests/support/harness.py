@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from caxton_async import CaxtonClient, Credentials, Event
-from caxton_async.auth.holder import TokenStore
+from caxton_async.auth.stores import TokenStore
 from caxton_async.emulator import Emulator, Fault
 from tests.support.canary import texts_of
 

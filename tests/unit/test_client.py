@@ -65,7 +65,8 @@ async def test_a_method_makes_its_call_and_returns_its_answer(case: Case) -> Non
         answer_login(server)
         answers(server, drawn.url, drawn.method, answer_of(case))
         async with CaxtonClient(Credentials("<username>", "cxtnclient", "<password>"), SETTINGS) as caxton:
-            result = await METHODS[case.endpoint.name](caxton.for_account("ID-1"))
+            view = caxton if case.endpoint.name == "generate_password" else caxton.for_account("ID-1")
+            result = await METHODS[case.endpoint.name](view)
 
         (sent,) = server.requests[drawn.method, URL(drawn.url)]
     own = {name: secret.reveal() for name, secret in drawn.secret_headers.items()}

@@ -10,8 +10,8 @@ from tests.support.harness import virtual
 
 async def enter(limiter: Limiter, entered: list[int], number: int) -> None:
     """Take a place, note who has it, and keep it."""
-    if not limiter.enter_at_once():
-        await limiter.enter()
+    if not limiter.try_acquire():
+        await limiter.acquire()
     entered.append(number)
 
 
@@ -36,7 +36,7 @@ async def test_places_are_given_in_the_order_of_coming() -> None:
     first = list(entered)
 
     for _ in range(3):
-        limiter.leave()
+        limiter.release()
         await turns()
 
     assert first == [0, 1]
@@ -49,8 +49,8 @@ async def test_nobody_overtakes_those_who_wait() -> None:
     limiter = Limiter(1, None)
     entered, tasks = await queue(limiter, 2)
 
-    limiter.leave()
-    at_once = limiter.enter_at_once()
+    limiter.release()
+    at_once = limiter.try_acquire()
     await turns()
 
     assert not at_once
@@ -67,13 +67,13 @@ async def test_a_cancelled_waiter_passes_its_place_on(moment: str) -> None:
     if moment == "while-waiting":
         tasks[1].cancel()
         await turns()
-        limiter.leave()
+        limiter.release()
     else:
-        limiter.leave()
+        limiter.release()
         tasks[1].cancel()
     await turns()
-    limiter.leave()
-    again = limiter.enter_at_once()
+    limiter.release()
+    again = limiter.try_acquire()
 
     assert tasks[1].cancelled()
     assert entered == [0, 2]
@@ -89,10 +89,10 @@ async def test_places_come_back_when_all_who_wait_are_cancelled() -> None:
     for task in tasks[1:]:
         task.cancel()
     await turns()
-    limiter.leave()
+    limiter.release()
 
-    assert limiter.enter_at_once()
-    assert not limiter.enter_at_once()
+    assert limiter.try_acquire()
+    assert not limiter.try_acquire()
     await tasks[0]
 
 
@@ -104,8 +104,8 @@ async def test_starts_are_spaced_by_the_pace() -> None:
     times: list[float] = []
 
     async def start() -> None:
-        assert not limiter.enter_at_once()
-        await limiter.enter()
+        assert not limiter.try_acquire()
+        await limiter.acquire()
         times.append(loop.time())
 
     await asyncio.gather(*(start() for _ in range(6)))
@@ -121,15 +121,15 @@ async def test_cancelled_waiters_use_up_no_pace() -> None:
     """Whoever gives up while waiting for the pace delays nobody who comes later."""
     limiter = Limiter(100, 1)
     loop = asyncio.get_running_loop()
-    await limiter.enter()
-    hasty = [asyncio.create_task(limiter.enter()) for _ in range(1000)]
+    await limiter.acquire()
+    hasty = [asyncio.create_task(limiter.acquire()) for _ in range(1000)]
     await asyncio.sleep(0.5)
 
     for task in hasty:
         task.cancel()
-    await limiter.enter()
+    await limiter.acquire()
     first = loop.time()
-    await limiter.enter()
+    await limiter.acquire()
 
     assert (first, loop.time()) == (1, 2)
 
@@ -139,15 +139,15 @@ async def test_pace_and_places_hold_together() -> None:
     """With a place free but not the time, and with the time come but no place free, a caller waits for both."""
     limiter = Limiter(1, 1)
     loop = asyncio.get_running_loop()
-    await limiter.enter()
-    second = asyncio.create_task(limiter.enter())
+    await limiter.acquire()
+    second = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(5)
-    limiter.leave()
+    limiter.release()
     await second
     first_wait = loop.time()
 
-    limiter.leave()
-    await limiter.enter()
+    limiter.release()
+    await limiter.acquire()
 
     assert (first_wait, loop.time()) == (5, 6)
 
@@ -157,15 +157,15 @@ async def test_whoever_gives_up_leaves_the_place_to_the_next() -> None:
     """At the end of its time a waiter goes without a place, and the place that becomes free is the next one's."""
     limiter = Limiter(1, None)
     loop = asyncio.get_running_loop()
-    await limiter.enter()
-    hasty = asyncio.create_task(limiter.enter(loop.time() + 5))
-    patient = asyncio.create_task(limiter.enter(loop.time() + 50))
+    await limiter.acquire()
+    hasty = asyncio.create_task(limiter.acquire(loop.time() + 5))
+    patient = asyncio.create_task(limiter.acquire(loop.time() + 50))
 
     entered = await hasty
     at = loop.time()
-    limiter.leave()
+    limiter.release()
 
     assert not entered
     assert at == 5
     assert await patient
-    assert not limiter.enter_at_once()
+    assert not limiter.try_acquire()

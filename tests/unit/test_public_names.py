@@ -62,10 +62,12 @@ NAMES = [
 GROUPS = {
     "auth": {
         "generate_password": "(self)",
+        "rotate_password": "(self, *, keep=None)",
+        "lift_hold": "(self)",
         "access_token": "(self)",
         "reset_credentials": "(self, identity_number=None)",
     },
-    "sub_accounts": {"create": "(self, company_name, email)"},
+    "sub_accounts": {"create": "(self, company_name, email)", "generate_password": "(self, sub)"},
     "users": {"create": "(self, user, *, iv_key=None)"},
     "banks": {"list": "(self)", "for_currency": "(self, currency)"},
     "countries": {"list": "(self)", "get": "(self, code)", "bank_requirements": "(self, country, currency)"},
@@ -139,10 +141,11 @@ def test_the_methods_of_a_group_are_these(group: str) -> None:
 def test_the_client_has_these_methods_and_groups() -> None:
     """The client itself opens, closes, views and calls; all else is in its groups."""
     assert methods_of(CaxtonClient) == {
-        "aclose": "(self)",
+        "open": "(self)",
+        "aclose": "(self, drain_s=None)",
         "for_account": "(self, identity_number)",
         "for_user": "(self, user_token, *, user_id=None)",
-        "with_options": "(self, *, deadline_s=None, attempt_timeout_s=None, max_attempts=None)",
+        "with_options": "(self, *, deadline_s=None, attempt_timeout_s=None, max_attempts=None, reference=None)",
         "call": "(self, endpoint, request=None)",
         "call_envelope": "(self, endpoint, request=None)",
     }

@@ -24,7 +24,7 @@ from caxton_async.errors import (
     ServerFailed,
     UnreadableReply,
 )
-from caxton_async.retry import RetryBudget, backoff_s, delay_s, may_replay, rejects_token
+from caxton_async.retry import RetryBudget, backoff_s, delay_s, login_delay_s, may_replay, rejects_token
 
 # Each error, and whether it is tried again: for a call that must not be repeated, and for one that may be.
 DECISIONS = {
@@ -111,7 +111,9 @@ def test_a_wait_is_always_sensible(error: CaxtonError, repeatable: bool, attempt
         pytest.param(
             NotAuthorised("m", http_status=200, path="$.authorisedusermodel"), True, False, id="small letters"
         ),
-        pytest.param(ApiError("m", http_status=401, path="$"), False, False, id="another error"),
+        pytest.param(OutcomeUnknown("m", http_status=401), True, False, id="a page of HTML"),
+        pytest.param(UnreadableReply("m", http_status=401), True, False, id="a page of HTML for a look-up"),
+        pytest.param(OutcomeUnknown("m", http_status=403), False, False, id="another status"),
         pytest.param(LoginRefused("m"), False, False, id="login"),
     ],
 )
@@ -119,7 +121,17 @@ def test_a_token_is_dropped_and_a_call_replayed_only_before_any_work(
     error: CaxtonError, rejected: bool, replayable: bool
 ) -> None:
     """A plain 401 says that nothing was done; a refused client or user in an answer says only that the token is bad."""
-    assert (rejects_token(error), may_replay(error)) == (rejected, replayable)
+    assert (rejects_token(error), may_replay(error, repeatable=False)) == (rejected, replayable)
+    assert may_replay(error, repeatable=True) == (getattr(error, "http_status", None) == 401)
+
+
+def test_a_login_is_tried_again_within_itself_only_if_it_never_left() -> None:
+    """After an answer that is no token there is a hold: a login that asked again by itself would not keep to it."""
+    errors = [NotSent("m"), RateLimited("m", retry_after_s=1.0), ServerFailed("m"), UnreadableReply("m")]
+
+    delays = [login_delay_s(error, repeatable=True, attempt=1, share=1.0) for error in errors]
+
+    assert delays == [0.2, None, None, None]
 
 
 def test_the_budget_is_ten_retries_ahead_of_the_answers() -> None:

@@ -1,6 +1,6 @@
 """The token shared by the processes of one host, in an SQLite file that only its user can read.
 
-What belongs here: a `TokenStore`.  What does not: when a token is used or renewed (`tokens`).  The lock that one
+The lock that one
 process holds while it logs in for all is SQLite's own (`BEGIN IMMEDIATE`): it dies with its holder, however that ends.
 Passwords are never stored; a token stands under a key that names the origin and the credential it belongs to.
 """
@@ -17,18 +17,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from caxton_async.auth.holder import StoredToken
+from caxton_async.auth.hold import Hold
+from caxton_async.auth.token import Token
 from caxton_async.errors import ConfigurationError
 from caxton_async.secret import Secret
 
 Result = TypeVar("Result")
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS tokens (
-    key TEXT PRIMARY KEY, access_token TEXT NOT NULL, token_type TEXT NOT NULL, expires_in INTEGER NOT NULL,
-    issued_at REAL NOT NULL
+_SCHEMA: Final = (
+    """CREATE TABLE IF NOT EXISTS tokens (
+        key TEXT PRIMARY KEY, access_token TEXT NOT NULL, token_type TEXT NOT NULL, expires_in INTEGER NOT NULL,
+        issued_at REAL NOT NULL
+    )""",
+    """CREATE TABLE IF NOT EXISTS holds (
+        key TEXT PRIMARY KEY, reason TEXT NOT NULL, until REAL NOT NULL, failures INTEGER NOT NULL, refused TEXT
+    )""",
 )
-"""
 # Between two attempts to take the lock: short beside a login.  SQLite's own waiting would keep a thread, and go on
 # after its caller was cancelled.
 _PAUSE_S: Final = 0.02
@@ -59,23 +63,34 @@ class SqliteTokenStore:
                 yield
             finally:
                 self._held = None
-            await connection.run(_commit)
+            # A reader that is in the file keeps a commit from it, as it keeps another from beginning.
+            while not await connection.run(_commit):  # noqa: ASYNC110 -- another process sets no event of ours
+                await asyncio.sleep(_PAUSE_S)
         finally:
             connection.close()
 
-    async def load(self, key: str) -> StoredToken | None:
+    async def load(self, key: str) -> Token | None:
         """Return the token of `key`, None when there is none."""
-        if self._held is not None:
-            return await self._held.run(lambda database: _load(database, key))
-        async with self._lock():
-            return await self.load(key)
+        return await self._run(lambda database: _load(database, key))
 
-    async def save(self, key: str, token: StoredToken) -> None:
+    async def save(self, key: str, token: Token) -> None:
         """Store `token` under `key` in place of an older one, and forget tokens that have expired."""
+        await self._run(lambda database: _save(database, key, token))
+
+    async def load_hold(self, key: str) -> Hold | None:
+        """Return the hold of `key`, None when there is none."""
+        return await self._run(lambda database: _load_hold(database, key))
+
+    async def save_hold(self, key: str, hold: Hold | None) -> None:
+        """Store `hold` under `key`; None lifts it."""
+        await self._run(lambda database: _save_hold(database, key, hold))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work` under the lock, in the connection that holds it where that is one of ours."""
         if self._held is not None:
-            return await self._held.run(lambda database: _save(database, key, token))
+            return await self._held.run(work)
         async with self._lock():
-            return await self.save(key, token)
+            return await self._run(work)
 
 
 class _Connection:
@@ -146,30 +161,52 @@ def _check_private(path: Path) -> None:
 
 def _begin(database: sqlite3.Connection) -> bool:
     """Take the lock and say so, or say that another has it."""
+    if not _is_done(database, "BEGIN IMMEDIATE"):
+        return False
+    for statement in _SCHEMA:
+        database.execute(statement)
+    return True
+
+
+def _commit(database: sqlite3.Connection) -> bool:
+    return _is_done(database, "COMMIT")
+
+
+def _is_done(database: sqlite3.Connection, statement: str) -> bool:
+    """Run a statement that another process may keep from being done for now."""
     try:
-        database.execute("BEGIN IMMEDIATE")
+        database.execute(statement)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
             return False
         raise
-    database.execute(_SCHEMA)
     return True
 
 
-def _commit(database: sqlite3.Connection) -> None:
-    database.execute("COMMIT")
-
-
-def _load(database: sqlite3.Connection, key: str) -> StoredToken | None:
+def _load(database: sqlite3.Connection, key: str) -> Token | None:
     query = "SELECT access_token, token_type, expires_in, issued_at FROM tokens WHERE key = ?"
     for token, token_type, expires_in, issued_at in database.execute(query, (key,)):
-        return StoredToken(Secret(token), token_type, expires_in, issued_at)
+        return Token(Secret(token), token_type, expires_in, issued_at)
     return None
 
 
-def _save(database: sqlite3.Connection, key: str, token: StoredToken) -> None:
+def _save(database: sqlite3.Connection, key: str, token: Token) -> None:
     database.execute("DELETE FROM tokens WHERE issued_at + expires_in < ?", (token.issued_at,))
     database.execute(
         "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?)",
         (key, token.access_token.reveal(), token.token_type, token.expires_in, token.issued_at),
     )
+
+
+def _load_hold(database: sqlite3.Connection, key: str) -> Hold | None:
+    for row in database.execute("SELECT reason, until, failures, refused FROM holds WHERE key = ?", (key,)):
+        return Hold(*row)
+    return None
+
+
+def _save_hold(database: sqlite3.Connection, key: str, hold: Hold | None) -> None:
+    if hold is None:
+        database.execute("DELETE FROM holds WHERE key = ?", (key,))
+    else:
+        row = (key, hold.reason, hold.until, hold.failures, hold.refused)
+        database.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)", row)
