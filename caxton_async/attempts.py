@@ -180,12 +180,7 @@ class Attempts:
         return build_request(endpoint, request, known, caller, call.correlation_id)
 
     async def _attempt(
-        self,
-        call: CallProgress,
-        endpoint: Endpoint[Any, Any],
-        request: object,
-        draft: HttpRequest,
-        token: Token | None,
+        self, call: CallProgress, endpoint: Endpoint[Any, Any], request: object, draft: HttpRequest, token: Token | None
     ) -> Envelope[Any] | CaxtonError:
         """Send once and return the envelope, or the error, whose traceback is cut, since its frames hold bodies."""
         left = call.deadline - asyncio.get_running_loop().time()

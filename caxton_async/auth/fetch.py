@@ -23,6 +23,13 @@ class NoToken:
     message: str
     retry_at: float = -math.inf  # monotonic
 
+    def holds_back(self, now: float) -> bool:
+        """Tell whether no login is tried at the moment `now`.
+
+        What the password decides is not waited out: the next call asks for the password, and only a new one is sent.
+        """
+        return self.retry_at == math.inf or (self.kind is AuthenticationFailed and now < self.retry_at)
+
     def error(self, call: CallProgress, now: float) -> CaxtonError:
         """Return the error of one caller."""
         if self.kind is not AuthenticationFailed:
@@ -58,15 +65,15 @@ class TokenFetcher:
         self._hold: Hold | None = None  # after the last failed login of this process
         self._is_lifted = False  # what the store knows of failed logins counts no more
 
-    async def fetch(self, used: Callable[[], Secret | None]) -> Token | NoToken:
+    async def fetch(self, used: Secret | None) -> Token | NoToken:
         """Return a token, other than the `used` one when it comes from the store, or why there is none."""
         async with asyncio.timeout(self._timeout_s), self._lock, self._store.lock():
             return await self.fetch_locked(used)
 
-    async def fetch_locked(self, used: Callable[[], Secret | None]) -> Token | NoToken:
+    async def fetch_locked(self, used: Secret | None) -> Token | NoToken:
         """Do the work of `fetch` for `work` of `exclusively`, which holds the locks."""
         # Another process may have logged in while this one waited for the lock.
-        if (token := await self._store.load()) is not None and self._is_young(token) and token.access_token != used():
+        if (token := await self._store.load()) is not None and self._is_young(token) and token.access_token != used:
             return token
         is_lifted, self._is_lifted = self._is_lifted, False
         hold = None if is_lifted else await self._store.load_hold()

@@ -13,7 +13,7 @@ from caxton_async.auth.stores.protocol import TokenStore
 from caxton_async.auth.suspects import Suspects
 from caxton_async.auth.token import Clocks, RefreshWindow, Token
 from caxton_async.auth.waiters import Waiters
-from caxton_async.errors import AuthenticationFailed, ConfigurationError
+from caxton_async.errors import ConfigurationError
 from caxton_async.events import CallProgress
 from caxton_async.protocol.request import Caller
 from caxton_async.secret import Secret
@@ -76,8 +76,9 @@ class TokenHolder:
         """
         if (token := self.ready()) is not None:
             return token
-        outcome: Token | NoToken | None = self._known_failure()
-        if outcome is None:
+        now, failure = self._clocks.monotonic(), CLOSED if self._closed else self._failure
+        outcome: Token | NoToken | None = failure
+        if failure is None or not failure.holds_back(now):
             self._start()
             outcome = await self._waiters.wait(call.deadline)
         if isinstance(outcome, NoToken):
@@ -121,7 +122,7 @@ class TokenHolder:
         """
         if self._closed:
             raise ConfigurationError(CLOSED.message)
-        self._launch(self._fetcher.exclusively(work), _ROTATION)
+        launch(self._fetcher.exclusively(work), _ROTATION, self._tasks, self._end)
 
     async def current(self) -> Token:
         """Return a token for `work` of `replace`, and give it to no other call.
@@ -130,7 +131,7 @@ class TokenHolder:
         """
         token = self.ready()
         self._token = None
-        outcome = token or await self._fetcher.fetch_locked(lambda: self._rejected)
+        outcome = token or await self._fetcher.fetch_locked(self._rejected)
         if isinstance(outcome, NoToken):
             raise outcome.kind(outcome.message)
         self._rejected = outcome.access_token
@@ -153,18 +154,6 @@ class TokenHolder:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _known_failure(self) -> NoToken | None:
-        """Return what is known without a login.
-
-        What the password decides is not waited out: the next call asks for the password again, and only a new one is
-        sent.
-        """
-        if self._closed:
-            return CLOSED
-        failure = self._failure
-        is_waited_out = failure is not None and failure.kind is AuthenticationFailed
-        return failure if failure and is_waited_out and self._clocks.monotonic() < failure.retry_at else None
-
     def _start(self) -> None:
         if self._tasks or self._closed:
             return
@@ -175,22 +164,13 @@ class TokenHolder:
                     self._pause = asyncio.get_running_loop().call_later(self._not_before - now, self._resume)
                 return
             self._is_rejected, self._not_before = False, now + _LOGIN_AFTER_REJECTION_S
-        self._launch(self._fetcher.fetch(self._used), "caxton token")
+        used = self._rejected if self._token is None else self._token.access_token
+        launch(self._fetcher.fetch(used), "caxton token", self._tasks, self._end)
 
     def _resume(self) -> None:
         self._pause = None
         if self._waiters:
             self._start()
-
-    def _used(self) -> Secret | None:
-        return self._rejected if self._token is None else self._token.access_token
-
-    def _launch(self, work: Coroutine[Any, Any, Token | NoToken | FailedLogin], name: str) -> None:
-        # In an empty context, so that what one caller has set (a span, a request id) does not cling to the login.
-        task = asyncio.create_task(work, name=name, context=contextvars.Context())
-        self._tasks.add(task)
-        # Not a `finally` in the task, which does not run when the task is cancelled before its first step.
-        task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -205,17 +185,30 @@ class TokenHolder:
             if self._waiters:
                 self._start()
         else:
-            self._finish(self._fetcher.hold(outcome) if isinstance(outcome, FailedLogin) else outcome)
+            found = self._fetcher.hold(outcome) if isinstance(outcome, FailedLogin) else outcome
+            if isinstance(found, Token):
+                self._token, self._window, self._failure = found, RefreshWindow.from_stored(found, self._clocks), None
+            else:
+                self._failure = found
+            self._waiters.wake(found)
 
-    def _finish(self, outcome: Token | NoToken) -> None:
-        if isinstance(outcome, Token):
-            self._token, self._window = outcome, RefreshWindow.from_stored(outcome, self._clocks)
-            self._failure = None
-        else:
-            self._failure = outcome
-        self._waiters.wake(outcome)
+
+def launch(
+    work: Coroutine[Any, Any, Token | NoToken | FailedLogin],
+    name: str,
+    tasks: set[asyncio.Task[Any]],
+    end: Callable[[asyncio.Task[Any]], None],
+) -> None:
+    """Start the one kind of task that the client has; `end` is called with it when it is over."""
+    # In an empty context, so that what one caller has set (a span, a request id) does not cling to the login.
+    task = asyncio.create_task(work, name=name, context=contextvars.Context())
+    tasks.add(task)
+    # Not a `finally` in the task, which does not run when the task is cancelled before its first step.
+    task.add_done_callback(end)
 
 
 CLOSED: Final = NoToken(
-    ConfigurationError, "the client was closed while the call waited for a token: keep it open until its calls are done"
+    ConfigurationError,
+    "the client was closed while the call waited for a token: keep it open until its calls are done",
+    retry_at=math.inf,
 )

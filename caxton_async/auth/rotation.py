@@ -57,7 +57,7 @@ class HeldToken:
 
 
 @define(eq=False)
-class _Run:
+class _RotationRun:
     """One rotation, and what those who asked for it want done with the password before it is used."""
 
     keeps: dict["asyncio.Future[None]", Keep] = field(factory=dict)
@@ -84,7 +84,7 @@ class Rotation:
         self._login = login
         self._reset = reset
         self._generate = generate
-        self._run: _Run | None = None
+        self._run: _RotationRun | None = None
 
     async def __call__(self, keep: Keep | None) -> GeneratedPassword:
         """Return the new password, once it is in use.
@@ -93,7 +93,7 @@ class Rotation:
         """
         run = self._run
         if run is None:
-            run = _Run()
+            run = _RotationRun()
             self._holder.replace(lambda: self._work(run))
             self._run = run
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -110,7 +110,7 @@ class Rotation:
             kept.result()
         return run.generated
 
-    async def _work(self, run: _Run) -> Token | FailedLogin:
+    async def _work(self, run: _RotationRun) -> Token | FailedLogin:
         held = HeldToken(self._holder)
         try:
             run.generated = await self._new_password(held)
