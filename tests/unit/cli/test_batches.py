@@ -63,6 +63,34 @@ async def test_every_wrong_row_is_reported_and_nothing_is_sent(desk: Desk) -> No
     assert list(desk.folder.glob("*journal*")) == []
 
 
+async def test_a_file_of_another_country_is_read_as_its_options_say(desk: Desk) -> None:
+    """A template names the columns; separator, encoding and names are given at the command line, and kept for later."""
+    template = await desk.caxton("template", "move_funds")
+    text = "Zahlung;FromCurrency;ToCurrency;Betr\u00e4ge;\n" + "".join(f"r{n};GBP;POT1-GBP;1.0{n}\n" for n in (1, 2))
+    (desk.folder / "may.csv").write_bytes(text.encode("cp1252"))
+    options = (
+        "--delimiter",
+        ";",
+        "--encoding",
+        "cp1252",
+        "--column",
+        "reference=Zahlung",
+        "--column",
+        "amount=Betr\u00e4ge",
+    )
+
+    plain = await desk.caxton("run", "move_funds", "may.csv")
+    plan = await desk.caxton("run", "move_funds", "may.csv", *options, "--dry-run", "--json")
+    done = await desk.caxton("run", "move_funds", "may.csv", *options, "--json")
+    again = await desk.caxton("resume", JOURNAL, "--json")
+
+    assert template.out == "reference,FromCurrency,ToCurrency,Amount\r\n"
+    assert (plain.code, "--encoding cp1252" in plain.err) == (2, True)
+    assert data_of(plan)["count"] == 2
+    assert (done.code, again.code) == (0, 0)
+    assert desk.moved == ["1.01", "1.02"]
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "counts"),
     [

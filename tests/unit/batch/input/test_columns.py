@@ -118,7 +118,7 @@ def test_every_problem_of_a_header_is_named_at_once() -> None:
     [
         ("Country", "recipient_country (RecipientCountry)"),
         ("Name", "recipient_name (RecipientName)"),
-        ("BIC", "swift_code (SwiftCode)"),
+        ("BIC", "swift_code (SWIFTCode)"),
         ("Account No", "account_number (AccountNumber)"),
         ("Ccy", "currency (Currency)"),
         ("Invoice", "reference?"),

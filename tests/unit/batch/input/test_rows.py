@@ -522,7 +522,7 @@ def test_a_template_names_every_column(written) -> None:
     """The empty file for an endpoint has a header that fits it."""
     template = template_of(PAYROLL)
 
-    assert template.startswith("reference,Action,RecipientReference,")
+    assert template.startswith("reference,Action,RecipientReference,ClientRecipientReference,RecipientName,SWIFTCode,")
     assert errors_of(written(template), PAYROLL) == [
         "line 1: is not followed by any row: fill in a row for each payment"
     ]
