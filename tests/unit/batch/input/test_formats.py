@@ -111,6 +111,13 @@ def test_a_file_that_cannot_be_read_on_says_where_and_why(written, content: byte
     assert refusal.value.__context__ is None
 
 
+@pytest.mark.parametrize("encoding", ["punycode", "ascii", "utf-16", "utf-7"])
+def test_a_text_of_another_encoding_than_was_given_is_refused(written, encoding: str) -> None:
+    """Whatever error a codec raises, it ends in one sentence."""
+    with pytest.raises(UnreadableFile, match=encoding.upper()):
+        seen(written("rows.csv", b"a,b\n1,\xff\xff+\n1"), encoding=encoding)
+
+
 def test_a_row_may_end_early_and_not_late(written) -> None:
     """Empty cells at the end may be missing, which is worth a look; one too many, or a cut amount, is a problem."""
     reader = reader_of(written("rows.csv", "a,b,c,,\nx,y,z\nx,y,z,,\nx,y\nx,y,z,1\n1,000\nx,1,000.00\n"))

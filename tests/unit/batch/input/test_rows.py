@@ -342,6 +342,16 @@ def test_an_error_of_the_callers_check_is_an_error_of_the_row(written) -> None:
     assert said == "line 2: does not make a row: its class refuses the values"
 
 
+def test_what_a_check_cannot_tell_is_no_error_of_the_row(written) -> None:
+    """A machine that cannot check, as one without time zone data, says so itself."""
+
+    def check(_request) -> None:
+        raise ConfigurationError("this machine has no time zone data")
+
+    with pytest.raises(ConfigurationError, match="time zone"):
+        read_rows(written("reference\nA\n"), LIST_BANKS, check=check)
+
+
 def test_doubles_are_found_among_the_references_that_are_remembered(written, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: later references are the journal's to compare, the remembered ones stay known."""
     monkeypatch.setattr(rows_module, "REMEMBERED", 2)
