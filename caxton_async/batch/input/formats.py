@@ -96,13 +96,11 @@ class RecordReader:
         if read is None:
             raise ConfigurationError(f"{self.path} is not a file of rows: its name must end in .csv, .jsonl or .xlsx")
         try:
-            file = self.path.open("rb")
-        except OSError as error:
-            problem = error.strerror
-        else:
-            with file:  # closed here, by the outermost generator, also when one within it ends in an error
+            with self.path.open("rb") as file:  # closed here, also when a generator within ends in an error
                 yield from read(file)
             return
+        except OSError as error:
+            problem = error.strerror
         raise ConfigurationError(f"{self.path} cannot be read: {problem}")
 
     @property
@@ -131,7 +129,8 @@ class RecordReader:
         yield from self._table(_cells(itertools.chain(first[begin:], lines), begin, delimiter))
 
     def _most_known(self, lines: Sequence[str], delimiter: str) -> int:
-        return max((self.count_known(line.strip().split(delimiter)) for line in lines), default=0)
+        labels = ([label.strip('" \r\n') for label in line.split(delimiter)] for line in lines)
+        return max(map(self.count_known, labels), default=0)
 
     def _workbook(self, file: BinaryIO) -> Iterator[Record]:
         raw = file.read()

@@ -136,6 +136,7 @@ def test_amounts_are_read_as_banks_write_them(
         "Date,Reference,DR/CR,Amount\n31/05/2026,rent-1,DR,10.00\n",
         "Date,Reference,Credit/Debit,Amount\n31/05/2026,rent-1,debit,-10.00\n",
         "Account,12345678\nFrom,01/05/2026\n\nDate,Reference,Amount\n31/05/2026,rent-1,-10.00\n",
+        '"Date";"Reference";"Amount"\n"31/05/2026";"rent-1";"-10,00"\n',
         "sep=;\nDate;Reference;Amount\n31/05/2026;rent-1;-10,00\n",
         "Date\tReference\tAmount\n2026-05-31T12:00:00\trent-1\t-10.00\n",
         "Date,Reference,Amount\n31-May-26,rent-1,-10.00\n",
