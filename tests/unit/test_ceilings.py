@@ -22,7 +22,6 @@ TOO_LARGE = {
     "class Ledger": "to be split",
     "class Locks": "to be split",
     "class SqliteReader": "to be split",
-    "class SqliteWorker": "to be split",
     "function create": "to be split",
     "function reconcile": "to be split",
     "function run": "to be split",

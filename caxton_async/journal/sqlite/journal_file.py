@@ -11,17 +11,18 @@ from attrs import evolve
 
 from caxton_async.errors import JournalError, JournalRefused
 from caxton_async.journal.encryption import Cipher
+from caxton_async.journal.group_writer import GroupWriter
 from caxton_async.journal.owned import OwnedPayments
 from caxton_async.journal.protocol import Check
+from caxton_async.journal.row_worker import RowWorker
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.sqlite import claims, planning, resolving, tables
 from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.duplicates import find_duplicates
 from caxton_async.journal.sqlite.handle import create
-from caxton_async.journal.sqlite.taker import SqliteWorker
+from caxton_async.journal.sqlite.taker import SqliteMoves
 from caxton_async.journal.sqlite.transaction import Transaction
-from caxton_async.journal.sqlite.writer import GroupWriter
 from caxton_async.journal.states import (
     Adopted,
     BatchInfo,
@@ -159,11 +160,11 @@ class SqliteJournal(SqliteReader):
     """See `journal.protocol.Journal`."""
 
     # The simulation of the tests replaces it by one without a thread.
-    writer_class: type[GroupWriter] = GroupWriter
+    writer_class: type[GroupWriter[Transaction]] = GroupWriter[Transaction]
 
     def __init__(self, path: Path, state_folder: Path, cipher: Cipher | None, *, drain_s: float = 5.0) -> None:
         super().__init__(path, state_folder, cipher)
-        self._group_writer: GroupWriter | None = None
+        self._group_writer: GroupWriter[Transaction] | None = None
         self._comparing = asyncio.Lock()
         self.payments = OwnedPayments(lambda: self.join(name="once"), drain_s)
 
@@ -202,14 +203,14 @@ class SqliteJournal(SqliteReader):
             self.__exit__(kind, error, traceback)
 
     @property
-    def _writer(self) -> GroupWriter:
+    def _writer(self) -> GroupWriter[Transaction]:
         if self._group_writer is None:
             self._group_writer = self.writer_class(self._database.transaction)
         return self._group_writer
 
     # --- sending ---
 
-    async def join(self, *, name: str = "", concurrency: int = 64) -> SqliteWorker:
+    async def join(self, *, name: str = "", concurrency: int = 64) -> RowWorker:
         """Make a worker."""
         locks = self._database.locks
 
@@ -218,7 +219,7 @@ class SqliteJournal(SqliteReader):
             planning.discard_left_behind(tx)
             return claims.join(tx, locks, name)
 
-        return SqliteWorker(self._database, self._writer, await self._writer.submit(work), concurrency)
+        return RowWorker(SqliteMoves(self._database, self._writer, await self._writer.submit(work)), concurrency)
 
     async def plan(self, new: NewBatch, rows: Iterable[PlannedRow], *, since: float, check: Check) -> BatchInfo:
         """Write a batch whole, or not at all."""

@@ -10,13 +10,13 @@ from typing import Final
 from attrs import evolve
 
 from caxton_async.errors import DuplicateReference, JournalRefused
+from caxton_async.journal.group_writer import GroupWriter
 from caxton_async.journal.protocol import Check
 from caxton_async.journal.sqlite import claims, tables
 from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.duplicates import find_duplicates, planned_rows
 from caxton_async.journal.sqlite.transaction import Transaction
-from caxton_async.journal.sqlite.writer import GroupWriter
 from caxton_async.journal.states import BatchInfo, NewBatch, PlannedRow, row_id
 
 _CHUNK: Final = 1_000  # rows of one commit
@@ -74,7 +74,7 @@ def discard_left_behind(tx: Transaction) -> None:
 class Plan:
     """The writing of one batch by a planner, a worker whose end has what is unfinished removed."""
 
-    def __init__(self, database: Database, writer: GroupWriter, planner: int) -> None:
+    def __init__(self, database: Database, writer: GroupWriter[Transaction], planner: int) -> None:
         self._database = database
         self._writer = writer
         self._planner = planner

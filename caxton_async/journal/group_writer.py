@@ -3,38 +3,38 @@
 import asyncio
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
 from caxton_async.errors import CaxtonError, JournalFailed
-from caxton_async.journal.sqlite.transaction import Transaction
 
 T = TypeVar("T")
+Transaction = TypeVar("Transaction")
 # Few enough that the first of a group does not wait noticeably for the last: about 20 ms of work.
 _MAX_GROUP: Final = 1_000
 Begin = Callable[[], AbstractContextManager[Transaction]]
 
 
 @frozen(eq=False)
-class _Queued:
+class _Queued(Generic[Transaction]):
     work: Callable[[Transaction], Any]
     done: "asyncio.Future[Any]"
 
 
-class GroupWriter:
+class GroupWriter(Generic[Transaction]):
     """Carries out pieces of work in the order in which they come; the thread starts with the first.
 
     What was submitted is carried out even when its caller is cancelled.  Work that raises an error of ours fails alone,
     so it raises before it writes.
     """
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin[Transaction]) -> None:
         self._begin = begin
-        self._queue: SimpleQueue[_Queued | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Queued[Transaction] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def submit(self, work: Callable[[Transaction], T]) -> "asyncio.Future[T]":
@@ -53,18 +53,22 @@ class GroupWriter:
             self._thread.join()
             self._thread = None
 
+    def commit(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+        """Carry out `works` in one transaction, in the thread, and return what each returned, or its error."""
+        return commit_group(self._begin, works)
+
     def _run(self) -> None:
         ended = False
         while not ended:
             group, ended = self._next_group()
             if group:
-                outcomes = commit_group(self._begin, [queued.work for queued in group])
+                outcomes = self.commit([queued.work for queued in group])
                 # A loop that is closed by now has nobody left who waits.
                 with suppress(RuntimeError):
                     group[0].done.get_loop().call_soon_threadsafe(tell, [queued.done for queued in group], outcomes)
 
-    def _next_group(self) -> tuple[list[_Queued], bool]:
-        group: list[_Queued] = []
+    def _next_group(self) -> tuple[list[_Queued[Transaction]], bool]:
+        group: list[_Queued[Transaction]] = []
         item = self._queue.get()
         while item is not None:
             group.append(item)
@@ -77,7 +81,7 @@ class GroupWriter:
         return group, True
 
 
-def commit_group(begin: Begin, works: list[Callable[[Transaction], Any]]) -> list[Any]:
+def commit_group(begin: Begin[Transaction], works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
     """Carry out `works` in one transaction and return what each returned, or the error that it raised."""
     outcomes: list[Any] = []
     try:

@@ -1,0 +1,224 @@
+"""A worker of any kind of journal: claims that concurrent calls share, and outcomes that are never dropped."""
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from attrs import define, field
+
+from caxton_async.errors import JournalError, Sent
+from caxton_async.journal.protocol import Known, Recorded, Taken
+from caxton_async.journal.states import NewBatch, PlannedRow, RowState, RowStatus
+
+Waiting = deque["asyncio.Future[Taken | None]"]
+Claim = asyncio.Future[list[Taken]]
+_POSITION: Final = 0xFFFFFFFF  # of the id of a row
+
+
+class Moves(Protocol):
+    """What a kind of journal does for a worker; whatever a future says is durable.
+
+    Each is carried out, in the order in which they are asked for, also when nobody waits for it any more.
+    """
+
+    @property
+    def worker(self) -> int:
+        """What names the worker in the journal."""
+        ...
+
+    async def begin(self, batch: int) -> None:
+        """Check a batch, and note that work on it begins."""
+        ...
+
+    def claim(self, batch: int, after: int, wanted: Callable[[], int]) -> Claim:
+        """Take the next rows past a position; `wanted` is asked how many as late as possible."""
+        ...
+
+    async def claim_all(self, batch: int) -> Claim:
+        """Take all rows of a batch, or none."""
+        ...
+
+    def claim_again(self, taken: Taken) -> Claim:
+        """Take a row once more, if it still waits where this worker left it."""
+        ...
+
+    def claim_one(self, new: NewBatch, row: PlannedRow, known: Callable[[Known], None]) -> Claim:
+        """Take a single payment by its reference; `known` is told of one that its reference names already."""
+        ...
+
+    def record(
+        self, taken: Sequence[Taken], status: RowStatus, answer: bytes | None
+    ) -> "asyncio.Future[Sequence[Recorded]]":
+        """Record the one outcome of rows, in one commit."""
+        ...
+
+    def leave(self) -> Awaitable[None]:
+        """End the worker in one commit: nothing is taken after it, and what was taken before is unknown."""
+        ...
+
+
+@define(eq=False)
+class _Queue:
+    """Who waits for a row of a batch; `after` is the position past which the next is looked for."""
+
+    after: int = 0
+    waiting: Waiting = field(factory=deque)
+    is_claiming: bool = False
+    asked: int = 0
+
+    def come_back_to(self, taken: Taken) -> None:
+        """Let the next claim find a row that was given back."""
+        self.after = min(self.after, (taken.id & _POSITION) - 1)
+
+
+class Claims:
+    """The claims of a worker on batches: concurrent calls share one, and what nobody waits for any more goes back."""
+
+    def __init__(self, moves: Moves, concurrency: int) -> None:
+        self._moves = moves
+        self._concurrency = concurrency
+        self._queues: dict[int, _Queue] = {}
+        self._beginning = asyncio.Lock()
+
+    async def take(self, batch: int) -> Taken | None:
+        """Take the next row that waits to be sent."""
+        queue = self._queues.get(batch) or await self._begin(batch)
+        future: asyncio.Future[Taken | None] = asyncio.get_running_loop().create_future()
+        queue.waiting.append(future)
+        self._claim(batch, queue)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and (taken := future.result()):
+                self._give_back(taken)
+                queue.come_back_to(taken)
+            raise
+
+    async def _begin(self, batch: int) -> _Queue:
+        """Check a batch before the first of its rows is taken."""
+        async with self._beginning:
+            if batch not in self._queues:
+                await self._moves.begin(batch)
+                self._queues[batch] = _Queue()
+            return self._queues[batch]
+
+    def _claim(self, batch: int, queue: _Queue) -> None:
+        """Ask for as many rows as there are waiting, unless a claim is under way, which asks again at its end."""
+        if queue.is_claiming or not queue.waiting:
+            return
+        queue.is_claiming = True
+        after = queue.after
+
+        def wanted() -> int:
+            # As late as possible, so that one claim serves all who came by now.
+            queue.asked = min(len(queue.waiting), self._concurrency)
+            return queue.asked
+
+        claim = self._moves.claim(batch, after, wanted)
+        claim.add_done_callback(lambda done: self._hand_out(batch, queue, after, done))
+
+    def _hand_out(self, batch: int, queue: _Queue, after: int, done: Claim) -> None:
+        queue.is_claiming = False
+        if done.cancelled():  # the loop is closing
+            return
+        if (error := done.exception()) is not None:
+            while queue.waiting:
+                future = queue.waiting.popleft()
+                if not future.done():
+                    future.set_exception(copy.copy(error))
+            return
+        taken = deque(done.result())
+        if taken and queue.after == after:  # it was not rewound meanwhile
+            queue.after = taken[-1].id & _POSITION
+        found_all = len(taken) == queue.asked
+        while queue.waiting and (taken or not found_all):
+            future = queue.waiting.popleft()
+            if not future.done():
+                future.set_result(taken.popleft() if taken else None)
+        for left in taken:
+            self._give_back(left)
+            queue.come_back_to(left)
+        self._claim(batch, queue)
+
+    def _give_back(self, taken: Taken) -> None:
+        """Record that a row was not sent, whose taker was cancelled."""
+        status = RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, started_at=taken.started_at)
+        _ = self._moves.record([taken], status, None)
+
+    def rewind(self, batch: int) -> None:
+        """Let `take` begin at the first row again."""
+        if batch in self._queues:
+            self._queues[batch].after = 0
+
+    async def wait_for(self, claim: Claim) -> list[Taken]:
+        """Wait for a claim; whoever is cancelled meanwhile gives back what it brings."""
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            claim.add_done_callback(self._give_all_back)
+            raise
+
+    def _give_all_back(self, claim: Claim) -> None:
+        if not claim.cancelled() and claim.exception() is None:
+            for taken in claim.result():
+                self._give_back(taken)
+
+
+class RowWorker:
+    """See `journal.protocol.Worker`."""
+
+    def __init__(self, moves: Moves, concurrency: int) -> None:
+        self._moves = moves
+        self._claims = Claims(moves, concurrency)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        leaving = asyncio.ensure_future(self._moves.leave())
+        try:
+            await asyncio.shield(leaving)
+        except JournalError:
+            if error is None:
+                raise
+
+    @property
+    def id(self) -> int:
+        """What names the worker in the journal."""
+        return self._moves.worker
+
+    async def take(self, batch: int) -> Taken | None:
+        """Take the next row that waits to be sent."""
+        return await self._claims.take(batch)
+
+    def rewind(self, batch: int) -> None:
+        """Let `take` begin at the first row again."""
+        self._claims.rewind(batch)
+
+    async def take_all(self, batch: int) -> Sequence[Taken]:
+        """Take all rows of a payroll, or none."""
+        return await self._claims.wait_for(await self._moves.claim_all(batch))
+
+    async def take_again(self, taken: Taken) -> Taken | None:
+        """Take a row that this worker recorded as not sent once more."""
+        return next(iter(await self._claims.wait_for(self._moves.claim_again(taken))), None)
+
+    async def take_one(self, new: NewBatch, row: PlannedRow) -> Taken | Known:
+        """Take a single payment by its reference; plan it if it is new."""
+        known: list[Known] = []
+        taken = await self._claims.wait_for(self._moves.claim_one(new, row, known.append))
+        return taken[0] if taken else known[-1]
+
+    async def record(self, taken: Taken, status: RowStatus, answer: bytes | None = None) -> Recorded:
+        """Record an outcome, durably."""
+        return (await self._moves.record([taken], status, answer))[0]
+
+    async def record_all(self, taken: Sequence[Taken], status: RowStatus) -> Recorded:
+        """Record the one outcome of rows that share a money step."""
+        results = await self._moves.record(taken, status, None)
+        return next((result for result in results if result is not Recorded.TAKEN), Recorded.TAKEN)
