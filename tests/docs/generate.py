@@ -32,8 +32,7 @@ from caxton_async import (
     resources,
     testing,
 )
-from caxton_async.auth import hold, token
-from caxton_async.auth.stores import memory, protocol, sqlite
+from caxton_async.auth import stores
 from caxton_async.batch import STATES
 from caxton_async.cli import build
 from caxton_async.cli._exit_codes import ExitCode
@@ -256,7 +255,7 @@ TABLES: list[tuple[Path, str, Callable[[], str]]] = [
     (API / "groups.md", "groups", lambda: entries(resources)),
     (API / "models.md", "models", lambda: entries(models, bulk)),
     (API / "journal.md", "journal", lambda: entries(journal)),
-    (API / "stores.md", "stores", lambda: entries(protocol, memory, sqlite, token, hold)),
+    (API / "stores.md", "stores", lambda: entries(stores)),
     (API / "emulator.md", "emulator", lambda: entries(emulator)),
     (API / "testing.md", "testing", lambda: entries(testing)),
 ]
