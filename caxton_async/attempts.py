@@ -21,7 +21,6 @@ from caxton_async.auth.token import Token
 from caxton_async.config import Settings
 from caxton_async.endpoints import GET_ACCESS_TOKEN, Endpoint
 from caxton_async.errors import (
-    ApiError,
     AssumedPathWarning,
     CaxtonError,
     ConfigurationError,
@@ -132,30 +131,31 @@ class Attempts:
         tokens, limiter = lane.tokens, lane.limiter
         token: Token | None = None
         replayed = False
-        while True:
-            if endpoint.authorised:
-                token = tokens.ready() or await self.token(call, tokens)
-            if not limiter.try_acquire():
-                await self._wait_for_place(call, limiter)
-                if endpoint.authorised and (token := tokens.ready()) is None:
-                    limiter.release()  # the token went while the call waited for its place
-                    continue
-            try:
-                outcome = await self._attempt(call, endpoint, request, draft, token)
-            finally:
-                limiter.release()
-            if isinstance(outcome, Envelope):
-                self._budget.earn()
-                if token is not None:
-                    self._accepted(view.caller, outcome)
-                return outcome
-            if token is not None and rejects_token(outcome):
-                if tokens.reject(token, view.caller):
-                    outcome = _blame(view.caller, outcome)
-                elif not replayed and may_replay(outcome, repeatable=endpoint.repeatable):
-                    replayed = True
-                    continue
-            await self._before_retry(call, endpoint, outcome, view, lane.delay)
+        try:
+            while True:
+                if endpoint.authorised:
+                    token = tokens.ready() or await self.token(call, tokens)
+                if not limiter.try_acquire():
+                    token = await self._wait_for_place(call, endpoint, lane)
+                try:
+                    outcome = await self._attempt(call, endpoint, request, draft, token)
+                finally:
+                    limiter.release()
+                if isinstance(outcome, Envelope):
+                    self._accepted(view.caller, token, outcome)
+                    return outcome
+                if token is not None and rejects_token(outcome):
+                    if tokens.reject(token, view.caller):
+                        outcome = _blame(view.caller, outcome)
+                    elif not replayed and may_replay(outcome, repeatable=endpoint.repeatable):
+                        replayed = True
+                        self.reporter.report_outcome(call, outcome)
+                        continue
+                await self._before_retry(call, endpoint, outcome, view, lane.delay)
+        except (CaxtonError, asyncio.CancelledError) as error:
+            if not call.is_over:
+                self.reporter.report_end(call, error)
+            raise
 
     async def token(self, call: CallProgress, tokens: TokenSource) -> Token:
         """Return a token, waiting for it until the deadline of `call`.
@@ -168,9 +168,15 @@ class Attempts:
             raise _deadline_exceeded(call, call.sent)
         return token
 
-    async def _wait_for_place(self, call: CallProgress, limiter: Limiter) -> None:
-        if not await limiter.acquire(call.deadline):
-            raise closed_error(call) if self.closed else _deadline_exceeded(call, call.sent)
+    async def _wait_for_place(self, call: CallProgress, endpoint: Endpoint[Any, Any], lane: Lane) -> Token | None:
+        """Wait for a place, and return the token of the moment in which there is one."""
+        while True:
+            if not await lane.limiter.acquire(call.deadline):
+                raise closed_error(call) if self.closed else _deadline_exceeded(call, call.sent)
+            if not endpoint.authorised or (token := lane.tokens.ready()) is not None:
+                return token if endpoint.authorised else None
+            lane.limiter.release()  # the token went while the call waited for its place
+            await self.token(call, lane.tokens)
 
     def _build(self, call: CallProgress, endpoint: Endpoint[Any, Any], request: object, caller: Caller) -> HttpRequest:
         known = self._routes.get(endpoint)
@@ -206,14 +212,13 @@ class Attempts:
         except asyncio.CancelledError as cancellation:
             if draft.dispatched and not endpoint.repeatable:
                 cancellation.add_note(f"{call.endpoint} was in flight ({call}): {UNKNOWN}")
+                call.is_over = True
                 self.reporter.report("outcome_unknown", call, Sent.UNKNOWN)
             raise
         else:
+            call.is_over = True
             self.reporter.report("answered", call, Sent.YES, http_status=reply.status)
             return envelope
-        if isinstance(outcome, ApiError | OutcomeUnknown):
-            kind = "answered" if isinstance(outcome, ApiError) else "outcome_unknown"
-            self.reporter.report(kind, call, outcome.sent, outcome)
         return outcome
 
     async def _before_retry(
@@ -226,6 +231,7 @@ class Attempts:
         if wait is not None and call.attempt < view.max_attempts and wait < left and self._budget.spend():
             if endpoint.repeatable and error.sent is not Sent.NO:
                 call.sent = Sent.UNKNOWN
+            self.reporter.report_outcome(call, error)
             self.reporter.report("retry", call, error.sent, error)
             await asyncio.sleep(wait)
             if self.closed:
@@ -235,8 +241,11 @@ class Attempts:
             raise _deadline_exceeded(call, error.sent)
         raise error
 
-    def _accepted(self, caller: Caller, envelope: Envelope[Any]) -> None:
-        """Note that the API took the token and the caller."""
+    def _accepted(self, caller: Caller, token: Token | None, envelope: Envelope[Any]) -> None:
+        """Note that the API answered well, and took the token and the caller."""
+        self._budget.earn()
+        if token is None:
+            return
         self._suspects.clear(caller)
         end = envelope.user.token_end_date if caller.user_token is not None and envelope.user is not None else None
         if end is not None and end - dt.datetime.now(dt.UTC) < _SOON:

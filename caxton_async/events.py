@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, frozen
 
-from caxton_async.errors import CaxtonError, Sent
+from caxton_async.errors import ApiError, CaxtonError, OutcomeUnknown, Sent
 
 logger: Final = logging.getLogger("caxton_async")
 
@@ -18,6 +18,7 @@ _LEVELS: Final[Mapping[str, int]] = {
     "refused": logging.INFO,
     "login": logging.INFO,
     "login_failed": logging.INFO,
+    "failed": logging.INFO,
     "outcome_unknown": logging.WARNING,
 }
 
@@ -26,9 +27,11 @@ _LEVELS: Final[Mapping[str, int]] = {
 class Event:
     """What the client did, for `Settings.on_event`: never a header, a body or a token.
 
-    `kind` is `login`, `login_failed`, `attempt`, `retry`, `outcome_unknown` or `answered`; `attempt` counts from 1;
+    `kind` is `login`, `login_failed`, `attempt`, `retry`, `answered`, `outcome_unknown` or `failed` (the call ended
+    without an answer, and nothing is unknown: it was not sent, or may be repeated); `attempt` counts from 1;
     `elapsed_s` is measured from the start of the call; `reference` is the caller's own (the idempotency key of `once`
-    and of a batch), None where there is none; `account` is the sub-account, None for the main account.
+    and of a batch), None where there is none; `account` is the sub-account, None for the main account.  `ends_call`
+    marks the last event of each call, but for `login` and `login_failed`, which follow the call that logs in.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Event:
     api_status_code: int | None = None
     reference: str | None = None
     account: str | None = None
+    ends_call: bool = False
 
 
 @define(eq=False)
@@ -56,6 +60,7 @@ class CallProgress:
     account: str | None = None
     attempt: int = 0
     sent: Sent = Sent.NO  # by the attempts that are over
+    is_over: bool = False  # so was reported
 
     def __str__(self) -> str:
         reference = "" if self.reference is None else f", reference {self.reference!r}"
@@ -79,7 +84,7 @@ class Reporter:
         error: CaxtonError | None = None,
         http_status: int | None = None,
     ) -> None:
-        """Tell of one event; an `answered` with an error is a refusal."""
+        """Tell of one event, the last of its call if that is over; an `answered` with an error is a refusal."""
         level = _LEVELS["refused" if kind == "answered" and error is not None else kind]
         is_logged = logger.isEnabledFor(level)
         if self._on_event is None and not is_logged:
@@ -95,6 +100,7 @@ class Reporter:
             getattr(error, "api_status_code", None),
             call.reference,
             call.account,
+            call.is_over and not kind.startswith("login"),
         )
         if level == logging.WARNING:
             logger.warning("%s: %s (%s): %s", kind, call.endpoint, call, UNKNOWN)
@@ -104,6 +110,21 @@ class Reporter:
             logger.log(level, text, kind, call.endpoint, call, call.attempt, sent.value, event.elapsed_s, status)
         if self._on_event is not None:
             self._tell(self._on_event, event)
+
+    def report_outcome(self, call: CallProgress, error: CaxtonError) -> None:
+        """Tell what an attempt came to, if it came to an answer or is unknown."""
+        if isinstance(error, ApiError | OutcomeUnknown):
+            self.report("answered" if isinstance(error, ApiError) else "outcome_unknown", call, error.sent, error)
+
+    def report_end(self, call: CallProgress, error: CaxtonError | asyncio.CancelledError) -> None:
+        """Tell that a call is over, with an error that was not told yet."""
+        call.is_over = True
+        if isinstance(error, ApiError | OutcomeUnknown):
+            self.report_outcome(call, error)
+        elif isinstance(error, CaxtonError):
+            self.report("failed", call, error.sent, error)
+        else:
+            self.report("failed", call, Sent.UNKNOWN if call.attempt else Sent.NO)
 
     def _tell(self, on_event: Callable[[Event], None], event: Event) -> None:
         try:

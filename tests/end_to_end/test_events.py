@@ -54,6 +54,7 @@ async def test_a_retry_tells_what_it_is_for() -> None:
         ("attempt", 2, None, Sent.NO),
         ("answered", 2, 200, Sent.YES),
     ]
+    assert [event.ends_call for event in events] == [False] * 4 + [True]
     assert [event.elapsed_s for event in events] == sorted(event.elapsed_s for event in events)
     assert len({event.correlation_id for event in events}) == 1
 
@@ -74,11 +75,11 @@ async def test_a_refusal_tells_its_codes() -> None:
     [
         ("unauthorised", ["attempt", "answered", "login_failed"]),
         ("server_error_before", ["attempt", "answered", "login_failed"]),
-        ("reset_after_read", ["attempt", "login_failed"]),
+        ("reset_after_read", ["attempt", "failed", "login_failed"]),
     ],
 )
 async def test_a_failing_login_is_told(fault: str, told: list[str]) -> None:
-    """A login that fails ends with `login_failed`, and no attempt of the call that needed it."""
+    """A login that fails ends with `login_failed`, and the call that needed it with no attempt of its own."""
     events: list[Event] = []
     async with (
         Emulator(faults=[Fault(fault, endpoint=LOGIN)]) as emulator,
@@ -86,7 +87,8 @@ async def test_a_failing_login_is_told(fault: str, told: list[str]) -> None:
     ):
         await failure(caxton.wallets.create("w"))
 
-    assert kinds(events) == [(LOGIN, kind) for kind in told]
+    assert kinds(events) == [*((LOGIN, kind) for kind in told), (WALLET, "failed")]
+    assert [event.endpoint for event in events if event.ends_call] == [LOGIN, WALLET]
 
 
 @pytest.mark.parametrize("call", [WALLET, RATE])
@@ -107,8 +109,8 @@ async def test_a_cancellation_in_flight_is_told_as_unknown(call: str) -> None:
         await asyncio.wait({task})
 
         assert task.cancelled()
-        unknown = [] if is_rate else [("outcome_unknown", Sent.UNKNOWN)]
-        assert [(event.kind, event.sent) for event in events] == [("attempt", Sent.NO), *unknown]
+        end = "failed" if is_rate else "outcome_unknown"
+        assert [(event.kind, event.sent) for event in events] == [("attempt", Sent.NO), (end, Sent.UNKNOWN)]
 
 
 @pytest.mark.parametrize("when", ["waiting-for-the-token", "waiting-for-a-place"])
@@ -184,7 +186,7 @@ async def test_the_log_tells_the_same_and_no_secret(caplog: pytest.LogCaptureFix
 
     lines = [record.getMessage() for record in caplog.records if record.name == "caxton_async"]
     assert [line for line in lines if any(event.kind in line for event in events)] == lines
-    assert len(lines) == len(events) + 3
+    assert len(lines) == len(events) + 4
     shown = [*map(str, events), *(str(asdict(event)) for event in events)]
     shown += [f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in caplog.records]
     assert [text for text in shown if any(secret in text for secret in secrets)] == []

@@ -227,7 +227,14 @@ async def test_a_login_that_finds_no_connection_is_tried_again() -> None:
         login = "get_access_token"
         once_more = [(login, "attempt"), (login, "retry")]
         assert served[:5] == [*once_more, (login, "attempt"), (login, "answered"), (login, "login")]
-        assert kinds(events) == [*once_more, *once_more, (login, "attempt"), (login, "login_failed")]
+        assert kinds(events) == [
+            *once_more,
+            *once_more,
+            (login, "attempt"),
+            (login, "failed"),
+            (login, "login_failed"),
+            (WALLET, "failed"),
+        ]
         assert error.sent is Sent.NO
         assert (emulator.logins, emulator.count(WALLET)) == (1, 1)
 

@@ -107,7 +107,13 @@ async def test_a_refused_connection_is_tried_again_and_was_not_sent() -> None:
 
         assert (error.sent, error.safe_to_retry) == (Sent.NO, True)
         assert_clean(error, secrets_of(emulator))
-        assert [kind for _, kind in kinds(events)] == [*["attempt", "retry"] * 2, "attempt", "attempt", "answered"]
+        assert [kind for _, kind in kinds(events)] == [
+            *["attempt", "retry"] * 2,
+            "attempt",
+            "failed",
+            "attempt",
+            "answered",
+        ]
         assert emulator.count("create_wallet") == 1
 
 
