@@ -141,6 +141,14 @@ class JournalReader(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Look at everything in the journal, which takes seconds for each million rows.
+
+        Raises:
+            JournalRefused: something is not as it was written.
+        """
+        ...
+
     def seal(self, batch: int) -> str:
         """Return the digest (hexadecimal) of the batch's rows as they are in the journal, as `seal.Seal` makes it."""
         ...

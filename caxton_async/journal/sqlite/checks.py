@@ -60,14 +60,25 @@ def check_structure(connection: sqlite3.Connection, facts: dict[str, str]) -> No
         raise tables.damaged("its structure")
 
 
-def check_batch(database: "Database", batch: int) -> None:
-    """Check the checksums of all rows of a batch, and their number in each state.
+def check_counts(database: "Database", batch: int) -> None:
+    """Check the number of rows of a batch in each state, before work on it begins.
+
+    Raises:
+        JournalRefused: rows were removed, or moved by another program.
+    """
+    if database.ask(tables.MISCOUNTED, batch << 32, batch << 32 | 0xFFFFFFFF, batch):
+        raise tables.damaged(f"the number of rows of batch {batch}")
+
+
+def check_all(database: "Database") -> None:
+    """Check every page, and the checksums of all rows.
 
     Raises:
         JournalRefused: something is not as it was written.
     """
-    first, last = batch << 32, batch << 32 | 0xFFFFFFFF
-    if database.ask(tables.MISCOUNTED, first, last, batch):
-        raise tables.damaged(f"the number of rows of batch {batch}")
-    for values in database.rows(tables.ROWS, first, last, tables.ALL_STATES):
-        tables.verify(values)
+    if database.ask("PRAGMA integrity_check(1)") != [("ok",)]:
+        raise tables.damaged("its structure")
+    for batch in map(tables.to_batch, database.ask(tables.BATCHES)):
+        check_counts(database, batch.id)
+        for values in database.rows(tables.ROWS, batch.id << 32, batch.id << 32 | 0xFFFFFFFF, tables.ALL_STATES):
+            tables.verify(values)

@@ -63,7 +63,7 @@ def take(tx: Transaction, worker: int, batch: int, after: int, wanted: int) -> l
     check_alive(tx, worker)
     if tx.ask("SELECT total FROM batches WHERE id = ?", batch) in ([], [(None,)]):
         raise JournalRefused(f"batch {batch} is not planned whole: nothing of it is sent")
-    found = tx.ask(tables.NEXT, row_id(batch, after), row_id(batch, LAST), wanted)
+    found = tx.ask(tables.NEXT, batch, row_id(batch, after), wanted)
     # All are checked before the first moves: others share the transaction, which no error of one may undo.
     rows = [_checked(tx, values) for values in found]
     return [_claim(tx, worker, row, values) for row, values in zip(rows, found, strict=True)]

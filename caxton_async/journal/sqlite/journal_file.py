@@ -17,6 +17,7 @@ from caxton_async.journal.protocol import Check
 from caxton_async.journal.row_worker import RowWorker
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.sqlite import claims, planning, resolving, tables
+from caxton_async.journal.sqlite.checks import check_all
 from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.duplicates import find_duplicates
@@ -146,6 +147,10 @@ class SqliteReader:
         """Find rows that ask for the same as another."""
         own = ((position, row.digest, row.reference, row.line) for position, row in enumerate(asked, 1))
         return find_duplicates(self._database, own, since=since)
+
+    def check(self) -> None:
+        """Look at everything in the journal."""
+        check_all(self._database)
 
     def seal(self, batch: int) -> str:
         """Return the digest of the batch's rows as they are in the journal."""

@@ -31,7 +31,7 @@ CREATE TABLE rows (
     started_at REAL, elapsed_s REAL, paid INTEGER, answer BLOB, status_sum INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX by_reference ON rows (id >> 32, reference);
-CREATE INDEX sendable ON rows (id) WHERE state IN ('planned', 'not_sent');
+CREATE INDEX sendable ON rows (id >> 32) WHERE state IN ('planned', 'not_sent');
 CREATE INDEX in_flight ON rows (worker) WHERE state = 'sending';
 CREATE TABLE counts (batch INTEGER, state TEXT, rows INTEGER NOT NULL, PRIMARY KEY (batch, state)) WITHOUT ROWID;
 CREATE TABLE follow_ups (source INTEGER PRIMARY KEY, row INTEGER NOT NULL UNIQUE);
@@ -69,7 +69,7 @@ MOVE: Final = (
 )
 NEXT: Final = (
     f"SELECT {_COLUMNS} FROM rows INDEXED BY sendable "
-    "WHERE state IN ('planned', 'not_sent') AND id > ? AND id <= ? ORDER BY id LIMIT ?"
+    "WHERE state IN ('planned', 'not_sent') AND id >> 32 = ? AND id > ? ORDER BY id LIMIT ?"
 )
 ROWS: Final = f"SELECT {_COLUMNS} FROM rows WHERE id > ? AND id <= ? AND instr(?, state) ORDER BY id LIMIT ?"
 BY_REFERENCE: Final = f"SELECT {_COLUMNS} FROM rows WHERE id >> 32 = ? AND reference = ?"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from caxton_async.journal.group_writer import GroupWriter
 from caxton_async.journal.protocol import Known, Recorded, Taken
 from caxton_async.journal.sqlite import claims
-from caxton_async.journal.sqlite.checks import check_batch
+from caxton_async.journal.sqlite.checks import check_counts
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.transaction import Transaction
 from caxton_async.journal.states import Binding, NewBatch, PlannedRow, RowStatus
@@ -26,7 +26,7 @@ class SqliteMoves:
     async def begin(self, batch: int) -> None:
         """Check a batch, and note that work on it begins."""
         await self._writer.submit(lambda tx: claims.begin(tx, batch))
-        await asyncio.to_thread(check_batch, self._database, batch)
+        await asyncio.to_thread(check_counts, self._database, batch)
 
     def claim(self, batch: int, after: int, wanted: Callable[[], int]) -> _Claim:
         """Take the next rows past a position."""
@@ -34,7 +34,7 @@ class SqliteMoves:
 
     async def claim_all(self, batch: int) -> _Claim:
         """Take all rows of a batch, or none."""
-        await asyncio.to_thread(check_batch, self._database, batch)
+        await asyncio.to_thread(check_counts, self._database, batch)
         return self._writer.submit(lambda tx: claims.take_all(tx, self.worker, batch))
 
     def claim_again(self, taken: Taken) -> _Claim:

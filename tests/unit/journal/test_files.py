@@ -122,6 +122,17 @@ def test_other_kinds_and_places_are_named(tmp_path: Path) -> None:
 # --- what takes its place, and what fails ---
 
 
+async def test_every_commit_is_synced(file_place: Place) -> None:
+    """A commit is on the disk when it returns, with its folder, and another program sees it then."""
+    async with file_place.open() as journal, await journal.join() as worker:
+        batch = await plan(journal)
+        await worker.take(batch.id)
+
+        assert journal._database.ask("PRAGMA synchronous") == [(3,)]
+        with closing(sqlite3.connect(file_place.where)) as other:
+            assert other.execute("SELECT state FROM rows").fetchall() == [("sending",)]
+
+
 async def test_a_file_that_takes_its_place_stops_it(file_place: Place, tmp_path: Path) -> None:
     """A copy that is put in place of an open journal is noticed by its process, and refused by every other."""
     batch = await planned_with(file_place, PLANNED, PLANNED)
@@ -252,11 +263,13 @@ async def test_a_journal_that_was_edited_is_not_sent(file_place: Place, statemen
     """What another program changed is found before a row of the batch is sent."""
     batch = await planned_with(file_place, ACCEPTED, PLANNED)
     change(file_place, "DROP INDEX sendable", "DROP INDEX in_flight", statement)
-    change(file_place, "CREATE INDEX sendable ON rows (id) WHERE state IN ('planned', 'not_sent')")
+    change(file_place, "CREATE INDEX sendable ON rows (id >> 32) WHERE state IN ('planned', 'not_sent')")
     change(file_place, "CREATE INDEX in_flight ON rows (worker) WHERE state = 'sending'")
 
     with pytest.raises(JournalRefused, match=problem):
         await send(file_place, batch)
+    with pytest.raises(JournalRefused, match=problem), file_place.open() as journal:
+        journal.check()
 
 
 # --- copies ---
