@@ -65,7 +65,7 @@ def delay_s(error: CaxtonError, *, repeatable: bool, attempt: int, share: float)
         case NotSent() | RateLimited():
             retryable = error.safe_to_retry
         case UnreadableReply():
-            retryable = repeatable
+            retryable = repeatable and error.http_status != 401  # that is replayed with a new token, or not at all
         case ApiError(http_status=int(status)):
             retryable = repeatable and (status == 408 or status >= 500)
         case _:

@@ -17,24 +17,30 @@ from caxton_async.secret import Secret
 
 @frozen
 class NoToken:
-    """Why there is no token: what makes a fresh error for each caller."""
+    """Why there is no token, and until when on both clocks: what makes a fresh error for each caller."""
 
     kind: type[AuthenticationFailed | ConfigurationError]
     message: str
-    retry_at: float = -math.inf  # monotonic
+    retry_at: float  # monotonic
+    retry_at_wall: float
 
-    def holds_back(self, now: float) -> bool:
-        """Tell whether no login is tried at the moment `now`.
+    def wait_s(self, clocks: Clocks) -> float:
+        """Return for how long no login is tried: a clock that stood still while the machine slept does not count."""
+        return max(0.0, min(self.retry_at - clocks.monotonic(), self.retry_at_wall - clocks.wall()))
+
+    def holds_back(self, clocks: Clocks) -> bool:
+        """Tell whether calls fail without a login.
 
         What the password decides is not waited out: the next call asks for the password, and only a new one is sent.
         """
-        return self.retry_at == math.inf or (self.kind is AuthenticationFailed and now < self.retry_at)
+        wait = self.wait_s(clocks)
+        return wait == math.inf or (wait > 0 and self.kind is AuthenticationFailed)
 
-    def error(self, call: CallProgress, now: float) -> CaxtonError:
+    def error(self, call: CallProgress, clocks: Clocks) -> CaxtonError:
         """Return the error of one caller."""
         if self.kind is not AuthenticationFailed:
             return self.kind(self.message, endpoint=call.endpoint, correlation_id=call.correlation_id)
-        wait = max(0.0, self.retry_at - now)
+        wait = self.wait_s(clocks)
         return AuthenticationFailed(
             f"{self.message}; no login is tried for {wait:.0f} s",
             endpoint=call.endpoint,
@@ -77,9 +83,8 @@ class TokenFetcher:
             return token
         is_lifted, self._is_lifted = self._is_lifted, False
         hold = None if is_lifted else await self._store.load_hold()
-        left = hold.until - self._clocks.wall() if hold is not None and hold.refused is None else 0.0
-        if hold is not None and left > 0:
-            return NoToken(AuthenticationFailed, hold.reason, self._clocks.monotonic() + left)
+        if hold is not None and hold.refused is None and self._clocks.wall() < hold.until:
+            return self._no_token(AuthenticationFailed, hold)
         outcome = await self._login(hold)
         if isinstance(outcome, Token):
             if RefreshWindow.from_stored(outcome, self._clocks) is not None:
@@ -94,7 +99,8 @@ class TokenFetcher:
             return self.hold(outcome)
         hold = next_hold(outcome, hold, self._clocks.wall())
         await self._store.save_hold(hold)
-        return self._no_token(outcome, hold)
+        self._hold = hold
+        return self._no_token(outcome.kind, hold)
 
     async def exclusively(self, work: Callable[[], Coroutine[Any, Any, Token | FailedLogin]]) -> Token | FailedLogin:
         """Run `work` under the locks, and store the token that it returns."""
@@ -107,15 +113,16 @@ class TokenFetcher:
 
     def hold(self, failed: FailedLogin) -> NoToken:
         """Return what follows in this process alone from a login that did not reach the endpoint."""
-        return self._no_token(failed, next_hold(failed, self._hold, self._clocks.wall()))
+        self._hold = next_hold(failed, self._hold, self._clocks.wall())
+        return self._no_token(failed.kind, self._hold)
 
     def lift_hold(self) -> None:
         """Forget failed logins; the next login is made at once, and when it succeeds that is shared."""
         self._hold, self._is_lifted = None, True
 
-    def _no_token(self, failed: FailedLogin, hold: Hold) -> NoToken:
-        self._hold = hold
-        return NoToken(failed.kind, failed.message, self._clocks.monotonic() + hold.until - self._clocks.wall())
+    def _no_token(self, kind: type[AuthenticationFailed | ConfigurationError], hold: Hold) -> NoToken:
+        left = hold.until - self._clocks.wall()
+        return NoToken(kind, hold.reason, self._clocks.monotonic() + left, hold.until)
 
     def _is_young(self, token: Token) -> bool:
         window = RefreshWindow.from_stored(token, self._clocks)

@@ -65,7 +65,7 @@ class TokenHolder:
         if now >= window.opens_at or wall >= window.opens_at_wall:
             if now >= window.closes_at or wall >= window.closes_at_wall:
                 return None
-            if self._failure is None or now >= self._failure.retry_at:
+            if self._failure is None or not self._failure.wait_s(self._clocks):
                 self._start()
         return token
 
@@ -76,13 +76,13 @@ class TokenHolder:
         """
         if (token := self.ready()) is not None:
             return token
-        now, failure = self._clocks.monotonic(), CLOSED if self._closed else self._failure
+        failure = CLOSED if self._closed else self._failure
         outcome: Token | NoToken | None = failure
-        if failure is None or not failure.holds_back(now):
+        if failure is None or not failure.holds_back(self._clocks):
             self._start()
             outcome = await self._waiters.wait(call.deadline)
         if isinstance(outcome, NoToken):
-            raise outcome.error(call, self._clocks.monotonic())
+            raise outcome.error(call, self._clocks)
         return outcome
 
     def reject(self, token: Token, caller: Caller) -> bool:
@@ -211,4 +211,5 @@ CLOSED: Final = NoToken(
     ConfigurationError,
     "the client was closed while the call waited for a token: keep it open until its calls are done",
     retry_at=math.inf,
+    retry_at_wall=math.inf,
 )

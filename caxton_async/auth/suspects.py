@@ -37,6 +37,9 @@ class Suspects:
         self._monotonic = monotonic
         self._known: dict[Caller, _Suspicion] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def is_to_blame(self, caller: Caller, token: Token) -> bool:
         """Note that `caller` was rejected with `token`; tell whether that is the caller's own fault."""
         now = self._monotonic()

@@ -53,7 +53,7 @@ class Model:
     lifted: bool = False
     clears: bool = False  # the login that runs, should it succeed
     failed: type[Exception] | None = None
-    retry_at: float = -math.inf
+    retry_at: tuple[float, float] = (-math.inf, -math.inf)
     closed: bool = False
 
     def is_past(self, marks: tuple[float, float]) -> bool:
@@ -66,7 +66,7 @@ class Model:
         self.loaded = self.shared if is_credible and not self.lifted else None
         self.clears, self.lifted = self.lifted or self.loaded is not None, False
         if self.loaded is not None and not self.loaded.refused and self.now[1] < self.loaded.until:
-            self.failed, self.retry_at = AuthenticationFailed, self.now[0] + self.loaded.until - self.now[1]
+            self.failed, self.retry_at = AuthenticationFailed, self.both(self.loaded.until)
             return
         self.runs = True
         self.logins += 1
@@ -74,7 +74,7 @@ class Model:
     def ready(self) -> int | None:
         if self.token is None or self.is_past(self.token.expires):
             return None
-        if self.is_past(self.token.refreshed) and self.now[0] >= self.retry_at:
+        if self.is_past(self.token.refreshed) and self.is_past(self.retry_at):
             self.start()
         return self.token.number
 
@@ -90,11 +90,14 @@ class Model:
         return None if self.runs or not self.is_held() else AuthenticationFailed
 
     def is_held(self) -> bool:
-        return self.failed is AuthenticationFailed and self.now[0] < self.retry_at
+        return self.failed is AuthenticationFailed and not self.is_past(self.retry_at)
+
+    def both(self, until: float) -> tuple[float, float]:
+        return self.now[0] + until - self.now[1], until
 
     def reset(self) -> None:
         self.token, self.outdated = None, self.runs
-        self.own, self.failed, self.retry_at, self.lifted = None, None, -math.inf, True
+        self.own, self.failed, self.retry_at, self.lifted = None, None, (-math.inf, -math.inf), True
 
     def end_login(self, outcome: str, life_s: float, *, waited_for: bool) -> object:
         """Return what those who wait get: a number, an error, or None if they wait on."""
@@ -115,9 +118,9 @@ class Model:
             early, expired = life_s - min(3600, life_s * 0.1), life_s - min(30, life_s * 0.05)
             refreshed, expires = [tuple(clock + mark for clock in self.now) for mark in (early, expired)]
             self.token = Expected(self.logins, refreshed, expires)
-            self.failed, self.retry_at = None, -math.inf
+            self.failed, self.retry_at = None, (-math.inf, -math.inf)
             return self.logins
-        self.failed, self.retry_at = ERRORS[outcome], self.now[0] + held.until - self.now[1]
+        self.failed, self.retry_at = ERRORS[outcome], self.both(held.until)
         return self.failed
 
     def hold(self, outcome: str) -> Held:
@@ -274,11 +277,11 @@ class TokenMachine(RuleBasedStateMachine):
         now[clock] = max(now[clock], getattr(self.model.token, mark)[clock] - early_s)
         self.model.now = (now[0], now[1])
 
-    @precondition(lambda self: self.model.retry_at > self.model.now[0])
+    @precondition(lambda self: not self.model.is_past(self.model.retry_at))
     @rule(early_s=st.sampled_from([0, 0.001]))
     def the_hold_ends(self, early_s: float) -> None:
         """Time comes to the end of a hold, or to just before it."""
-        self.time_passes(self.model.retry_at - self.model.now[0] - early_s)
+        self.time_passes(min(at - now for at, now in zip(self.model.retry_at, self.model.now, strict=True)) - early_s)
 
     @rule(seconds=st.sampled_from([-100_000, -60, 60, 9_000, 100_000]))
     def the_clock_is_set(self, seconds: float) -> None:

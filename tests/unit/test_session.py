@@ -321,6 +321,42 @@ async def test_calls_in_flight_end_with_what_is_known_when_the_client_is_closed(
         assert emulator.count("create_wallet") == 1
 
 
+@virtual
+async def test_closing_waits_for_calls_that_were_sent() -> None:
+    """A call in flight may end within `drain_s`; what waits for a place or a login is told at once."""
+    async with Emulator() as emulator:
+        async with client(emulator, max_connections=1, drain_s=5) as caxton:
+            await caxton.auth.access_token()
+            emulator.faults.add(Fault("latency", endpoint="create_wallet", seconds=3))
+            sent, waiting = (asyncio.create_task(caxton.wallets.create("w")) for _ in range(2))
+            await asyncio.sleep(1)
+            closing = asyncio.create_task(caxton.aclose())
+            error = await failure(waiting, ConfigurationError)
+            was_sent = not sent.done()
+            await closing
+
+        assert was_sent
+        assert "keep it open" in str(error)
+        assert sent.result().name == "w"
+
+
+@virtual
+async def test_closing_waits_no_longer_than_it_is_told() -> None:
+    """`aclose(drain_s=...)` replaces the setting, and what has not ended by then is unknown."""
+    loop = asyncio.get_running_loop()
+    async with Emulator() as emulator, client(emulator) as caxton:
+        await caxton.auth.access_token()
+        hold(emulator, "create_wallet")
+        sent = asyncio.create_task(caxton.wallets.create("w"))
+        await asyncio.sleep(1)
+        start = loop.time()
+
+        await caxton.aclose(drain_s=2)
+
+        assert loop.time() - start == pytest.approx(2)
+        await failure(sent, OutcomeUnknown)
+
+
 async def test_a_refused_user_is_not_replayed() -> None:
     """A 403, which a new token would not mend, costs no login and no second request."""
     async with Emulator() as emulator, client(emulator) as caxton:

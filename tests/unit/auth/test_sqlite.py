@@ -4,6 +4,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import stat
 import sys
 import threading
@@ -12,14 +13,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from attrs import evolve
 
 from caxton_async import ConfigurationError, Secret
+from caxton_async.auth.hold import Hold
 from caxton_async.auth.stores.sqlite import SqliteTokenStore
 from caxton_async.auth.token import Token
 from caxton_async.emulator import Emulator
 from tests.support.command import bare_environment, environment_for
 from tests.support.harness import client, hold
 
+TOKEN = Token(Secret("tok"), "bearer", 3600, 1_700_000_000.0)
+HOLD = Hold("the login could not be done", 1_800_000_000.5, 2)
 # Takes the lock, says so, and keeps it until it is killed.
 HOLDER = """
 import asyncio, sys
@@ -301,3 +306,33 @@ async def test_closing_a_client_during_its_login_frees_the_lock(emulator: Emulat
 
     assert emulator.logins == 2
     assert [thread for thread in threading.enumerate() if thread.name.startswith("caxton-tokens")] == []
+
+
+async def test_a_reader_of_the_file_keeps_back_a_commit_and_does_not_break_it(path: Path) -> None:
+    """SQLITE_BUSY at COMMIT is waited out like at BEGIN, and what was saved is there."""
+    store = SqliteTokenStore(path)
+    await store.save("key", TOKEN)
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM tokens").fetchall()
+
+    saving = asyncio.create_task(store.save_hold("key", HOLD))
+    await asyncio.wait({saving}, timeout=0.1)
+    was_kept_back = not saving.done()
+    reader.close()
+    await saving
+
+    assert was_kept_back
+    assert await store.load_hold("key") == HOLD
+
+
+async def test_a_hold_is_kept_until_it_is_lifted(path: Path) -> None:
+    """Any process finds the hold of a key, with the digest of a refused password, and no hold of another key."""
+    for kept in (HOLD, evolve(HOLD, refused="digest")):
+        await SqliteTokenStore(path).save_hold("key", kept)
+        assert await SqliteTokenStore(path).load_hold("key") == kept
+        assert await SqliteTokenStore(path).load_hold("other") is None
+
+    await SqliteTokenStore(path).save_hold("key", None)
+
+    assert await SqliteTokenStore(path).load_hold("key") is None
