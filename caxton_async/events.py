@@ -31,7 +31,8 @@ class Event:
     without an answer, and nothing is unknown: it was not sent, or may be repeated); `attempt` counts from 1;
     `elapsed_s` is measured from the start of the call; `reference` is the caller's own (the idempotency key of `once`
     and of a batch), None where there is none; `account` is the sub-account, None for the main account.  `ends_call`
-    marks the last event of each call, but for `login` and `login_failed`, which follow the call that logs in.
+    marks the last event of each call, but for `login` and `login_failed`, which follow the call that logs in;
+    `error` is the class of the error that it tells of, if any.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Event:
     reference: str | None = None
     account: str | None = None
     ends_call: bool = False
+    error: str | None = None
 
 
 @define(eq=False)
@@ -101,6 +103,7 @@ class Reporter:
             call.reference,
             call.account,
             call.is_over and not kind.startswith("login"),
+            None if error is None else type(error).__name__,
         )
         if level == logging.WARNING:
             logger.warning("%s: %s (%s): %s", kind, call.endpoint, call, UNKNOWN)

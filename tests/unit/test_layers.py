@@ -11,6 +11,7 @@ PACKAGE = ROOT / "caxton_async"
 
 # The homes of a library, as paths below the package; a folder stands for all that is in it.
 HOMES = {
+    "opentelemetry": {"telemetry.py"},
     "aiohttp": {"transport", "emulator"},
     "cattrs": {"protocol/codec"},
     "msgspec": {"protocol/codec", "emulator/envelope.py"},
