@@ -43,30 +43,44 @@ def traced(
     """
     tracer = trace.get_tracer(_NAME, own_version(), tracer_provider)
     meter = metrics.get_meter(_NAME, own_version(), meter_provider)
-    calls = meter.create_counter("caxton.calls", "{call}", "Calls that are over, by outcome.")
-    retries = meter.create_counter("caxton.retries", "{attempt}", "Attempts after the first.")
-    duration = meter.create_histogram("caxton.call.duration", "s", "From the start of a call to its end.")
+    return evolve(settings, on_event=_Reporting(tracer, meter, settings.on_event))
 
-    def on_event(event: Event) -> None:
-        if event.kind == "retry":
-            retries.add(1, {"caxton.endpoint": event.endpoint})
-        if not event.ends_call:
-            return
-        outcome = _OUTCOMES[event.kind, event.error is not None]
+
+class _Reporting:
+    """An `on_event` that reports to OpenTelemetry, and then tells another."""
+
+    def __init__(self, tracer: trace.Tracer, meter: metrics.Meter, then: Callable[[Event], None] | None) -> None:
+        self._tracer = tracer
+        self._calls = meter.create_counter("caxton.calls", "{call}", "Calls that are over, by outcome.")
+        self._retries = meter.create_counter("caxton.retries", "{attempt}", "Attempts after the first.")
+        self._duration = meter.create_histogram("caxton.call.duration", "s", "From the start of a call to its end.")
+        self._then = then
+
+    def __call__(self, event: Event) -> None:
+        try:
+            if event.kind == "retry":
+                self._retries.add(1, {"caxton.endpoint": event.endpoint})
+            if event.ends_call:
+                self._end(event, _OUTCOMES[event.kind, event.error is not None])
+        finally:
+            if self._then is not None:
+                self._then(event)
+
+    def _end(self, event: Event, outcome: str) -> None:
+        """Count the call, and make its span in the context of its caller; while in flight it holds nothing."""
         by = {"caxton.endpoint": event.endpoint, "caxton.outcome": outcome}
-        calls.add(1, by)
-        duration.record(event.elapsed_s, by)
-        # Made at the end of the call, in the context of its caller, so that a call in flight holds nothing.
+        self._calls.add(1, by)
+        self._duration.record(event.elapsed_s, by)
         end = time.time_ns()
-        start = end - int(event.elapsed_s * 1e9)
-        span = tracer.start_span(
-            f"caxton {event.endpoint}", kind=SpanKind.CLIENT, attributes=_attributes(event, outcome), start_time=start
+        span = self._tracer.start_span(
+            f"caxton {event.endpoint}",
+            kind=SpanKind.CLIENT,
+            attributes=_attributes(event, outcome),
+            start_time=end - int(event.elapsed_s * 1e9),
         )
         if outcome != "accepted":
             span.set_status(Status(StatusCode.ERROR, outcome))
         span.end(end)
-
-    return evolve(settings, on_event=_both(settings.on_event, on_event))
 
 
 def _attributes(event: Event, outcome: str) -> Mapping[str, str | int]:
@@ -83,16 +97,3 @@ def _attributes(event: Event, outcome: str) -> Mapping[str, str | int]:
         "error.type": event.error,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _both(first: Callable[[Event], None] | None, second: Callable[[Event], None]) -> Callable[[Event], None]:
-    if first is None:
-        return second
-
-    def on_event(event: Event) -> None:
-        try:
-            second(event)
-        finally:
-            first(event)
-
-    return on_event
