@@ -1,6 +1,7 @@
 """The safety settings that `nox -s mutate` switches off, each by replacing a symbol while the tests run.
 
 Every module of this package is the table of one room of `caxton_async`: a tuple named `MUTATIONS`.
+It imports nothing of `caxton_async` at its top, since it is loaded while that is being imported.
 """
 
 import importlib

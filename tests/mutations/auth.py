@@ -8,6 +8,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
+
 from tests.mutations import Around, Mutation, returning
 
 RULES, UNIT = "test_token_rules.py", "auth/test_holder.py"
@@ -33,6 +35,24 @@ def _never_busy(start: Callable[..., Any]) -> Callable[..., Any]:
         self._tasks |= tasks
 
     return start_another
+
+
+def _without_clock(**marks: float) -> Around:
+    """Replace `from_stored` by one of whose marks some are never reached."""
+
+    def make(original: Any) -> Any:
+        def from_stored(cls: Any, token: Any, clocks: Any) -> Any:
+            window = original.__func__(cls, token, clocks)
+            return window and evolve(window, **marks)
+
+        return classmethod(from_stored)
+
+    return Around(make)
+
+
+def _whichever(holder: Any, token: Any) -> None:
+    """Invalidate the token in use, whatever token was rejected."""
+    holder._token, holder._rejected = None, token.access_token
 
 
 MUTATIONS = (
@@ -159,6 +179,49 @@ MUTATIONS = (
         "caxton_async.resources:Auth._refuse_account",
         returning(None),
         (f"{RULES}::test_an_account_has_its_own_way_to_a_password",),
+    ),
+    Mutation(
+        "a failed login is not tried again at once",
+        "caxton_async.auth.fetch:next_hold",
+        Around(lambda original: lambda failed, hold, now: evolve(original(failed, hold, now), until=now)),
+        (f"{UNIT}::test_logins_are_held_back_longer_after_each_failure",),
+    ),
+    Mutation(
+        "a token expires by the monotonic clock",
+        "caxton_async.auth.token:RefreshWindow.from_stored",
+        _without_clock(opens_at=math.inf, closes_at=math.inf),
+        (UNIT,),
+    ),
+    Mutation(
+        "a token expires by the wall clock",
+        "caxton_async.auth.token:RefreshWindow.from_stored",
+        _without_clock(opens_at_wall=math.inf, closes_at_wall=math.inf),
+        (UNIT,),
+    ),
+    Mutation("a token is refreshed before it expires", "caxton_async.auth.token:_REFRESH_S", 0.0, (UNIT,)),
+    Mutation(
+        "only the token in use is invalidated",
+        "caxton_async.auth.holder:TokenHolder.invalidate",
+        _whichever,
+        ("test_promises.py::test_a_late_401_drops_no_newer_token",),
+    ),
+    Mutation(
+        "a stored token belongs to its origin",
+        "caxton_async.config:Settings.origin",
+        property(returning("https://one.for.all")),
+        ("test_promises.py::test_a_token_is_bound_to_its_origin",),
+    ),
+    Mutation(
+        "a token fits into a header",
+        "caxton_async.auth.login:fits_header",
+        returning(True),
+        ("unit/test_session.py::test_a_token_that_no_header_can_carry_is_not_used",),
+    ),
+    Mutation(
+        "a changed password voids the login under way",
+        "caxton_async.auth.holder:TokenHolder.reset",
+        lambda holder: holder.invalidate(holder._token) if holder._token else None,
+        (UNIT,),
     ),
 )
 

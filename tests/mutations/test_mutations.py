@@ -1,7 +1,9 @@
 """The table of safety settings keeps up with the code, and switching one off reaches what uses it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,13 @@ def test_a_mutation_names_a_symbol_and_tests_that_exist(mutation: Mutation) -> N
     for test in mutation.tests():
         file, _, name = test.partition("::")
         assert f"def {name.partition('[')[0]}" in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize("table", sorted(Path(__file__).parent.glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_a_table_can_be_loaded_while_the_package_is_imported(table: Path) -> None:
+    """No table imports the package at its top: that would be a circle where its symbol is replaced."""
+    if not table.stem.startswith("test_"):
+        assert not re.search("^(from|import) caxton_async", table.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(("setting", "shown"), [(None, "***"), ("str masks a secret", "Secret('hidden')")])
