@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import caxton_async
+from caxton_async.cli import build
 from tests.docs.generate import API, TABLES, find
 from tests.support.places import ROOT
 
@@ -78,6 +80,19 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
 
     assert missing == []
     assert page != README or not any(relative for _, relative in links)
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Yield what a page has its reader type at `caxton`."""
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        for line in re.findall(r"^\$ (.+)$", block, re.MULTILINE):
+            yield from (part.strip() for part in re.split(r"&&|>|\|", line) if part.strip().startswith("caxton "))
+
+
+@pytest.mark.parametrize("command", sorted({command for page in PAGES for command in commands(page)}), ids=str)
+def test_a_command_of_a_page_is_understood(command: str) -> None:
+    """Each command that a page shows exists, with its options."""
+    build().parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
 
 
 def leaves(nav: object) -> Iterator[str]:
