@@ -180,12 +180,14 @@ class _Unanswered(CaxtonError):
         api_status_code: int | None = None,
         api_status: str | None = None,
         path: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, endpoint=endpoint, correlation_id=correlation_id, sent=sent)
         self.http_status: Final = http_status
         self.api_status_code: Final = api_status_code
         self.api_status: Final = api_status
         self.path: Final = path
+        self.retry_after_s: Final = retry_after_s
 
 
 class UnreadableReply(_Unanswered):

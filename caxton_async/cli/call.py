@@ -21,7 +21,7 @@ from caxton_async.config import Configuration
 from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import InvalidRequest
 from caxton_async.events import Event
-from caxton_async.protocol.codec import spellings
+from caxton_async.protocol.spelling import spellings
 from caxton_async.secret import Secret
 
 

@@ -159,8 +159,8 @@ def _find_country(code: str) -> Country:
 
 def get_bank_requirements(call: Call) -> Document:
     """Say what a bank asks for; the status sits on the nested object."""
-    country = _find_country(call.values["country"])
-    find_currency(call.values["currency"])
+    country = _find_country(call.values["ccy_country"])
+    find_currency(call.values["ccy_currency"])
     requirements = {
         "CountryCode": country.alpha_2,
         "LocalCurrency": country.currency,

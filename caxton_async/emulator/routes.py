@@ -120,7 +120,7 @@ ROUTES = (
     Route(
         "get_bank_requirements",
         "GET",
-        "reference/lookup/bank-requirements/{country}/{currency}",
+        "reference/lookup/bank-requirements/{ccy_country}/{ccy_currency}",
         get_bank_requirements,
         is_assumed=True,
     ),

@@ -16,7 +16,8 @@ from caxton_async import errors
 from caxton_async.errors import ApiError, CaxtonError, ConfigurationError, JournalRefused
 from caxton_async.journal.states import JournalRow
 from caxton_async.journal.verdict import masked
-from caxton_async.protocol import codec
+from caxton_async.protocol import codec, encoding
+from caxton_async.protocol.spelling import DecodeError
 from caxton_async.secret import Secret
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def encode_request(request: object, *, is_encrypted: bool) -> bytes:
         raise ConfigurationError(
             f"a {cls.__name__} holds secrets, which only an encrypted journal keeps: set CAXTON_JOURNAL_KEY_FILE"
         )
-    return codec.encode(request, frozenset()) or _NOTHING
+    return encoding.encode(request, frozenset()) or _NOTHING
 
 
 def decode_request(stored: bytes, cls: type[T] | None) -> T | None:
@@ -59,7 +60,7 @@ def encode_result(result: object) -> bytes | None:
     """
     try:
         return _encoded(result)
-    except (codec.Misfit, TypeError, ValueError):
+    except (encoding.EncodeError, TypeError, ValueError):
         return None
 
 
@@ -68,7 +69,7 @@ def _encoded(result: object) -> bytes:
         return _NOTHING
     if isinstance(result, Sequence):
         return b"[" + b",".join(map(_encoded, result)) + b"]"
-    return codec.encode(result, frozenset()) or _NOTHING
+    return encoding.encode(result, frozenset()) or _NOTHING
 
 
 def decode_result(stored: bytes, cls: type[T] | None) -> T | None:
@@ -85,7 +86,7 @@ def _decode(stored: bytes, cls: type[T] | None) -> T | None:
         return None
     try:
         return codec.structure(codec.decode(stored), cls)
-    except codec.Misfit as error:
+    except DecodeError as error:
         problem = error.where("$"), error.problem
     raise JournalRefused(f"what the journal holds is no {cls.__name__}: {' '.join(problem)}; nothing was sent")
 

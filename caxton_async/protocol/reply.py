@@ -1,13 +1,7 @@
-"""Pure: what came back to an envelope or an error.
+"""Pure: what came back to an envelope or an error; `status` has the rule of what counts as an answer."""
 
-What belongs here: the rules of what counts as an answer, and the words of the errors.  What does not: what statuses
-mean (`statuses`), and whether to try again (`retry`).  What the guides leave open is read with suspicion wherever
-money may have moved: only a whole and consistent answer counts as one.
-"""
-
-import email.utils
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
 
@@ -23,20 +17,41 @@ from caxton_async.errors import (
     ServerFailed,
     UnreadableReply,
 )
-from caxton_async.models import ApiStatus, AuthorisedClientModel, AuthorisedUserModel, Envelope
-from caxton_async.protocol import codec
-from caxton_async.protocol.status import MODEL, Finding, Objection, find_objection, own_status, respell
+from caxton_async.models import ApiStatus, Content, Envelope
+from caxton_async.protocol import codec, encoding
+from caxton_async.protocol.masking import mask
+from caxton_async.protocol.retry_after import retry_after_s
+from caxton_async.protocol.signs import Signs, path_to, read_signs
+from caxton_async.protocol.spelling import DecodeError, find_member, spellings
+from caxton_async.protocol.status import Meaning, Rule, decide
 from caxton_async.secret import Secret
 
 T = TypeVar("T")
 
+MODEL: Final = "$.Content.Model"
 _MAX_QUOTED: Final = 300  # characters; more than a sentence is not a description
+_MAX_MASKED: Final = 1000  # characters; masks and white space may make a text shorter
+_NO_STATUS: Final = ApiStatus()
 _KINDS: Final[Mapping[int, type[ApiError]]] = {
     401: NotAuthorised,
     403: NotAuthorised,
     404: NotFound,
     429: RateLimited,
 }
+# The words of the token endpoint that are quoted; its descriptions may repeat what was sent.  Source: RFC 6749.
+_TOKEN_ERRORS: Final = frozenset(
+    [
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        "access_denied",
+        "server_error",
+        "temporarily_unavailable",
+    ]
+)
 
 
 @frozen
@@ -55,6 +70,96 @@ class HttpReply:
     early: bool = False
 
 
+def read_reply(
+    endpoint: Endpoint[Any, T],
+    reply: HttpReply,
+    *,
+    request: object = None,
+    correlation_id: str = "",
+    secrets: Iterable[Secret] = (),
+) -> Envelope[T]:
+    """Read what came back for `request`; no error quotes one of the `secrets`, nor a secret of the request.
+
+    **Raises** ApiError or one of its kind for an answer that says no; OutcomeUnknown (UnreadableReply for a repeatable
+    call) for a reply that is not whole, not an answer, or contradicts itself.  **Source**: the table `status.RULES`.
+    """
+    problem, raw = _open(reply)
+    if problem is None:
+        containers = reply.body.count(b"{") + reply.body.count(b"[")
+        signs = read_signs(raw, is_token=endpoint.body == "form", containers=containers)
+    else:
+        signs = Signs("unreadable" if reply.flaw is None else "cut")
+    early = reply.early and not endpoint.repeatable
+    rule = decide(reply.status, signs.body, signs.content, signs.around, early)
+    if rule.meaning is Meaning.ACCEPTED:
+        result = _accept(endpoint, request, raw, is_settled=signs.is_settled)
+        if isinstance(result, Envelope):
+            return result
+        problem, path = result
+        raise _Reading(endpoint, reply, correlation_id, request, secrets).unknown(problem, path)
+    raise _Reading(endpoint, reply, correlation_id, request, secrets).error_of(rule, signs, raw, problem)
+
+
+def _open(reply: HttpReply) -> tuple[str | None, object]:
+    """Return what is wrong with a reply as a whole, or None and the JSON value in it."""
+    headers = reply.headers
+    if reply.flaw is not None:
+        return reply.flaw, None
+    if "Content-Encoding" in headers and headers["Content-Encoding"].strip().casefold() not in {"identity", ""}:
+        return "the reply is compressed, which was not asked for", None
+    if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+        return "the reply does not say how long it is, so it may be cut off", None
+    try:
+        return None, codec.decode(reply.body)
+    except DecodeError as error:
+        return f"the body of the reply (HTTP {reply.status}) {error.problem}", None
+
+
+def _accept(
+    endpoint: Endpoint[Any, Any], request: object, raw: object, *, is_settled: bool
+) -> Envelope[Any] | tuple[str, str]:
+    """Return the envelope of an answer that says yes; else what is wrong in it, and where."""
+    try:
+        if endpoint.body == "form":
+            returns: Any = endpoint.returns
+            return Envelope(Content(codec.structure(raw, returns)))
+        envelope = codec.structure_envelope(raw, endpoint.returns, endpoint.at_steps, is_settled=is_settled)
+    except DecodeError as error:
+        return error.problem, error.where("$")
+    foreign = _foreign_member(endpoint, request, raw) if endpoint.path_fields else None
+    if foreign is None and (endpoint.confirms is None or _is_confirmed(endpoint, request, envelope.content.model)):
+        return envelope
+    path = foreign or ".".join((MODEL, *endpoint.at_steps))
+    return "does not name what was asked for, so that it may answer another request", path
+
+
+def _foreign_member(endpoint: Endpoint[Any, Any], request: object, raw: object) -> str | None:
+    """Return the path to a member that repeats a value of the request's path, and repeats another one."""
+    model = raw
+    for step in ("Content", "Model"):
+        key = find_member(model, step) if isinstance(model, dict) else None
+        model = model[key] if isinstance(model, dict) and key is not None else None
+    if not isinstance(model, dict) or request is None:
+        return None
+    names = spellings(type(request))
+    for attribute in endpoint.path_fields:
+        key = find_member(model, names[attribute])
+        echoed = None if key is None else model[key]
+        sent = encoding.as_text(getattr(request, attribute), attribute)
+        if isinstance(echoed, (str, int)) and str(echoed).strip().casefold() != sent.strip().casefold():
+            return f"{MODEL}.{key}"
+    return None
+
+
+def _is_confirmed(endpoint: Endpoint[Any, Any], request: object, result: object) -> bool:
+    if request is None or endpoint.confirms is None:
+        return True
+    try:
+        return bool(endpoint.confirms(request, result))
+    except Exception:  # noqa: BLE001  # a function of the user's may raise anything
+        return False
+
+
 @frozen
 class _Reading:
     """One reply being read: what it answers, and what must not be quoted from it."""
@@ -65,21 +170,34 @@ class _Reading:
     request: object
     secrets: Iterable[Secret]
 
-    def unanswered(self, problem: str, path: str | None = None, status: ApiStatus | None = None) -> CaxtonError:
-        """Make the error of a reply that says nothing for certain; `problem` is said of `path`, if there is one."""
-        name, http_status, status = self.endpoint.name, self.reply.status, status or ApiStatus()
-        if self.endpoint.repeatable and (http_status == 429 or http_status >= 500):
-            return self.refused(status, path or "$")
+    def error_of(self, rule: Rule, signs: Signs, raw: object, problem: str | None) -> CaxtonError:
+        """Make the error of an answer that does not count as accepted."""
+        culprit = signs.culprit
+        status = _NO_STATUS if culprit is None else codec.read_status(culprit)
+        path = None if culprit is None else path_to(raw, culprit)
+        if rule.meaning is Meaning.UNKNOWN or (rule.meaning is Meaning.SERVER_FAILED and not self.endpoint.repeatable):
+            said = problem or rule.problem.format(http_status=self.reply.status)
+            return self.unknown(said, path, status, is_about_path=rule.content is not None or rule.around is not None)
+        if culprit is None and isinstance(raw, dict):
+            status, path = _framework_status(raw), "$"
+        return self.refused(status, path or "$", NotAuthorised if rule.meaning is Meaning.NOT_AUTHORISED else None)
+
+    def unknown(
+        self, problem: str, path: str | None, status: ApiStatus = _NO_STATUS, *, is_about_path: bool = True
+    ) -> CaxtonError:
+        """Make the error of a reply that says nothing for certain; `problem` is said of `path`, if it is about it."""
+        name = self.endpoint.name
         known: dict[str, Any] = {
             "endpoint": name,
             "correlation_id": self.correlation_id,
-            "http_status": http_status or None,
+            "http_status": self.reply.status or None,
             "api_status_code": status.api_status_code,
-            "api_status": self.quoted(status.api_status),
-            "path": self.quoted(path),
+            "api_status": self._quoted(status.api_status),
+            "path": self._quoted(path),
+            "retry_after_s": retry_after_s(self.reply.headers),
         }
-        if path is not None:
-            problem = f"{self.quoted(path)} of the reply {problem}"
+        if is_about_path and path is not None:
+            problem = f"{known['path']} of the reply {problem}"
         if self.endpoint.repeatable:
             sent = Sent.YES if self.reply.flaw is None else Sent.UNKNOWN
             return UnreadableReply(f"{name}: {problem}; it is safe to call again", sent=sent, **known)
@@ -88,187 +206,46 @@ class _Reading:
             **known,
         )
 
-    def refused(self, status: ApiStatus, path: str, kind: type[ApiError] | None = None) -> ApiError:
+    def refused(self, status: ApiStatus, path: str, kind: type[ApiError] | None) -> ApiError:
         """Make the error of an answer that says no."""
         http_status, code = self.reply.status, status.api_status_code
-        said = self.quoted(status.api_status) or (f"HTTP {http_status}" if code is None else f"status {code}")
-        description = self.quoted(status.api_status_description)
+        name, description = self._quoted(status.api_status), self._quoted(status.api_status_description)
+        if self.endpoint.body == "form":
+            name = name.casefold() if name is not None and name.casefold() in _TOKEN_ERRORS else None
+            description = None
+        said = name or (f"HTTP {http_status}" if code is None else f"status {code}")
         return (kind or _KINDS.get(http_status, ServerFailed if http_status >= 500 else ApiError))(
             f"{self.endpoint.name} was refused: {said}" + (f" ({description})" if description else ""),
             endpoint=self.endpoint.name,
             correlation_id=self.correlation_id,
             http_status=http_status,
             api_status_code=code,
-            api_status=self.quoted(status.api_status),
+            api_status=name,
             description=description,
-            path=self.quoted(path),
-            retry_after_s=_retry_after(self.reply.headers) if http_status >= 429 else None,
+            path=self._quoted(path),
+            retry_after_s=retry_after_s(self.reply.headers),
         )
 
-    def objected(self, finding: Finding) -> CaxtonError:
-        """Make the error of an answer whose statuses do not plainly say success."""
-        if finding.objection is Objection.REFUSED or (
-            finding.objection is Objection.CONTRADICTS and self.endpoint.repeatable
-        ):
-            return self.refused(finding.status, finding.path)
-        if finding.objection is Objection.CALLER_REFUSED:
-            return self.refused(finding.status, finding.path, NotAuthorised)
-        return self.unanswered(f"{finding.objection.value} (HTTP {self.reply.status})", finding.path, finding.status)
-
-    def quoted(self, text: str | None) -> str | None:
+    def _quoted(self, text: str | None) -> str | None:
         """Return text of the server's on one line that can be printed, without any secret that it may echo."""
         if text is None:
             return None
-        for secret in (*self.secrets, *_secrets_of(self.request)):
-            text = text.replace(secret.reveal().removeprefix("Bearer "), "***")
+        text = mask(text[:_MAX_MASKED], (*self.secrets, *_secrets_of(self.request)))
         printable = "".join(character if character.isprintable() else " " for character in text)
         return " ".join(printable.split())[:_MAX_QUOTED]
 
 
+def _framework_status(raw: Mapping[str, object]) -> ApiStatus:
+    """Return what the framework says under a 4xx, in place of a status."""
+    said = {
+        name: value
+        for name in ("error", "error_description", "Message")
+        if (key := find_member(raw, name)) is not None and isinstance(value := raw[key], str)
+    }
+    description = said.get("error_description") or said.get("error") or said.get("Message")
+    return ApiStatus(None, said.get("error"), description)
+
+
 def _secrets_of(request: object) -> Iterator[Secret]:
-    names = () if request is None else codec.spellings(type(request))
+    names = () if request is None else spellings(type(request))
     return (value for name in names if isinstance(value := getattr(request, name), Secret) and value)
-
-
-def read_reply(
-    endpoint: Endpoint[Any, T],
-    reply: HttpReply,
-    *,
-    request: object = None,
-    correlation_id: str = "",
-    secrets: Iterable[Secret] = (),
-) -> Envelope[T]:
-    """Read what came back for `request`.
-
-    **Raises** ApiError or one of its kind for an answer that says no; OutcomeUnknown (UnreadableReply for a repeatable
-    call) for a reply that is not whole, not an answer, or contradicts itself.
-    """
-    flaw = _flaw(reply)
-    if flaw is None and 200 <= reply.status < 300 and not endpoint.path_fields:
-        envelope = codec.read_plain(reply.body, endpoint.returns, endpoint.at_steps)
-        if envelope is not None:
-            return envelope
-    reading = _Reading(endpoint, reply, correlation_id, request, secrets)
-    if flaw is not None:
-        raise reading.unanswered(flaw)
-    return cast("Envelope[T]", _read_carefully(reading, _decoded(reading)))
-
-
-def _read_carefully(reading: _Reading, raw: Mapping[str, object]) -> Envelope[Any]:
-    status, content = reading.reply.status, raw.get("Content")
-    model = content.get("Model") if isinstance(content, dict) else None
-    if not (200 <= status < 300 or 400 <= status < 500):
-        raise reading.unanswered(f"the reply has HTTP status {status}", status=own_status(model)[1])
-    if isinstance(content, dict) and isinstance(model, (dict, list)):
-        return _read_envelope(reading, raw, content)
-    if status >= 400:
-        raise _framework_refusal(reading, raw)
-    if reading.endpoint.body == "form":
-        return Envelope(_structure(reading, raw, "$"))
-    raise reading.unanswered("has no Model", "$.Content")
-
-
-def _flaw(reply: HttpReply) -> str | None:
-    """Return what is wrong with a reply as a whole, None where it can be read."""
-    if reply.flaw is not None:
-        return reply.flaw
-    headers = reply.headers
-    if "Content-Encoding" in headers:
-        return "the reply is compressed, which was not asked for"
-    if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
-        return "the reply does not say how long it is, so it may be cut off"
-    return None
-
-
-def _decoded(reading: _Reading) -> dict[str, object]:
-    """Return the JSON object of a reply, with every member of the envelope in its documented case."""
-    problem = "the reply is not a JSON object"
-    try:
-        raw = codec.decode(reading.reply.body)
-        if isinstance(raw, dict):
-            respell(raw)
-            return raw
-    except codec.Misfit as misfit:
-        problem = f"the body of the reply (HTTP {reading.reply.status}) {misfit.problem}"
-    raise reading.unanswered(problem)
-
-
-def _framework_refusal(reading: _Reading, raw: Mapping[str, object]) -> Exception:
-    """Return the error of a 4xx with no envelope: the framework refused before any work, or it is no answer."""
-    for name in ("error_description", "error", "Message"):
-        said = codec.member(raw, name)
-        if isinstance(said, str):
-            error = codec.member(raw, "error")
-            return reading.refused(ApiStatus(None, error if isinstance(error, str) else None, said), "$")
-    return reading.unanswered(f"the reply (HTTP {reading.reply.status}) is not an answer of the API")
-
-
-def _read_envelope(reading: _Reading, raw: Mapping[str, object], content: Mapping[str, object]) -> Envelope[Any]:
-    model, expected = content["Model"], content.get("ExpectedResponses")
-    names = tuple(name for name in expected if isinstance(name, str)) if isinstance(expected, list) else ()
-    if (finding := find_objection(raw, model, names, reading.reply.status)) is not None:
-        raise reading.objected(finding)
-    _check_echo(reading, model)
-    result = None if reading.endpoint.returns is None else _structure(reading, model, MODEL)
-    return _enveloped(result, names, raw)
-
-
-def _enveloped(result: T, expected: tuple[str, ...], raw: Mapping[str, object]) -> Envelope[T]:
-    """Put around a result what stands around it; that only describes, so a wrong part of it is None."""
-    client, user = raw.get("AuthorisedClientModel"), raw.get("AuthorisedUserModel")
-    holder = raw.get("MainAccountHolderName")
-    return Envelope(
-        result,
-        expected,
-        codec.structure(client, AuthorisedClientModel) if isinstance(client, dict) else None,
-        codec.structure(user, AuthorisedUserModel) if isinstance(user, dict) else None,
-        holder if isinstance(holder, str) else None,
-    )
-
-
-def _structure(reading: _Reading, value: object, path: str) -> object:
-    """Return the result that stands at the endpoint's place in the Model."""
-    problem = "is missing"
-    for step in reading.endpoint.at_steps:
-        path += f".{step}"
-        value = codec.member(value, step) if isinstance(value, dict) else None
-    if value is not None and reading.endpoint.returns is not None:
-        try:
-            return codec.structure(value, reading.endpoint.returns)
-        except codec.Misfit as misfit:
-            path, problem = misfit.where(path), misfit.problem
-    raise reading.unanswered(problem, path)
-
-
-def _check_echo(reading: _Reading, model: object) -> None:
-    """Raise when the answer names another thing than the path of the request did: it is not the answer to it."""
-    request = reading.request
-    if not isinstance(model, dict) or request is None:
-        return
-    names = codec.spellings(type(request))
-    for attribute in reading.endpoint.path_fields:
-        echoed = codec.member(model, names[attribute])
-        if (
-            isinstance(echoed, (str, int))
-            and str(echoed).casefold() != codec.as_text(getattr(request, attribute), attribute).casefold()
-        ):
-            raise reading.unanswered("is not the one that was asked for", f"{MODEL}.{names[attribute]}")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for, None where it says nothing sensible.
-
-    A date counts from the reply's own `Date`, so that no clock of ours matters.  Source: RFC 9110, 10.2.3.
-    """
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:10])
-    until, now = (_http_date(text) for text in (value, headers.get("Date", "")))
-    return max(0.0, until - now) if until is not None and now is not None else None
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -1,8 +1,4 @@
-"""Pure: an endpoint and its request to what is sent.  What came back is read in `replies`, and named here too.
-
-What belongs here: the bytes of a request, and what may stand in a header or a path.  What does not: sockets, waiting,
-and the access token, which the session adds.  Source: Caxton developer guide, headers.
-"""
+"""Pure: an endpoint and its request to what is sent, but for the access token.  Source: the guide, headers."""
 
 import hashlib
 import math
@@ -16,7 +12,7 @@ from attrs import define, field, frozen
 from caxton_async.config import Settings
 from caxton_async.endpoints import Endpoint, placeholders
 from caxton_async.errors import ConfigurationError, InvalidRequest
-from caxton_async.protocol import codec
+from caxton_async.protocol import codec, encoding
 from caxton_async.protocol.reply import HttpReply, read_reply
 from caxton_async.secret import Secret
 from caxton_async.syntax import HEADER_VALUE
@@ -106,6 +102,7 @@ class Route:
     url: str
     headers: Mapping[str, str]
     not_in_body: frozenset[str]
+    path_fields: tuple[str, ...] = ()
 
 
 def route(endpoint: Endpoint[Any, Any], settings: Settings, user_agent: str) -> Route:
@@ -115,7 +112,9 @@ def route(endpoint: Endpoint[Any, Any], settings: Settings, user_agent: str) -> 
     not be read: better now than when money has moved.
     """
     path = settings.paths.get(endpoint.name, endpoint.path)
-    if sorted(placeholders(path)) != sorted(endpoint.path_fields):
+    in_path = placeholders(path)
+    dropped = set() if endpoint.method != "GET" else set(endpoint.path_fields) - set(in_path)  # they go to the query
+    if sorted((*in_path, *dropped)) != sorted(endpoint.path_fields):
         wanted = " and ".join(f"{{{name}}}" for name in endpoint.path_fields) or "no {attribute}"
         raise ConfigurationError(
             f"the path of {endpoint.name} in the settings must have {wanted}, like {endpoint.path}",
@@ -130,7 +129,7 @@ def route(endpoint: Endpoint[Any, Any], settings: Settings, user_agent: str) -> 
         parts = urllib.parse.urlsplit(base)
         base = f"{parts.scheme}://{parts.netloc}/"
     headers = {"User-Agent": user_agent, "Accept-Encoding": "identity", **_CONTENT_HEADERS[endpoint.body]}
-    return Route(base + path.lstrip("/"), headers, frozenset((*endpoint.path_fields, *endpoint.headers)))
+    return Route(base + path.lstrip("/"), headers, frozenset((*in_path, *endpoint.headers)), in_path)
 
 
 def build_request(
@@ -171,21 +170,22 @@ def _target_and_body(endpoint: Endpoint[Any, Any], request: object, route: Route
     if request is None:
         return route.url, None
     try:
-        url = _fill(route.url, endpoint, request) if endpoint.path_fields else route.url
+        url = _fill(route, endpoint, request) if route.path_fields else route.url
         if endpoint.method == "GET":
-            query = codec.query(request, route.not_in_body)
+            query = encoding.query(request, route.not_in_body)
             return f"{url}?{query}" if query else url, None
         if endpoint.body == "form":
-            return url, codec.form(request, route.not_in_body)
-        return url, codec.encode(request, route.not_in_body)
-    except codec.Misfit as misfit:
-        problem = f"{misfit.where(type(request).__name__)} {misfit.problem}"
+            return url, encoding.form(request, route.not_in_body)
+        return url, encoding.encode(request, route.not_in_body)
+    except encoding.EncodeError as error:
+        problem = f"{error.where(type(request).__name__)} {error.problem}"
     raise InvalidRequest(f"{endpoint.name} cannot be sent: {problem}", endpoint=endpoint.name)
 
 
-def _fill(url: str, endpoint: Endpoint[Any, Any], request: object) -> str:
-    for attribute in endpoint.path_fields:
-        text = codec.as_text(getattr(request, attribute), attribute)
+def _fill(route: Route, endpoint: Endpoint[Any, Any], request: object) -> str:
+    url = route.url
+    for attribute in route.path_fields:
+        text = encoding.as_text(getattr(request, attribute), attribute)
         if not _PATH_VALUE.fullmatch(text):
             raise InvalidRequest(
                 f"{attribute} cannot stand in the path of {endpoint.name}: use letters, digits and . _ ~ : @ + -",

@@ -1,152 +1,226 @@
-"""What the statuses of an answer say: success, refusal, or both at once.
+"""The one rule of success: what each status of an answer says, and what an answer counts as because of them.
 
-What belongs here: finding the triplets (code, status and description) in an answer, and the rules of what they mean.
-What does not: which error that makes (`replies`).  Source: Caxton developer guide, envelope.  No failure is shown
-there, so whatever does not plainly say success is an objection.
+`weigh` says what one status means, and `decide` what a whole answer counts as: it looks the signs that were found in
+the answer up in the table `RULES`, of which the page "What counts as an answer" of the reference is made.
+Source: Caxton developer guide, envelope.  The guide shows no failure, so an answer counts as accepted, or as refused,
+only where everything in it says so.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
-from caxton_async.models import ApiStatus
+from caxton_async.protocol.spelling import MAX_SHAPES
 
-MODEL: Final = "$.Content.Model"
-_SUCCESS_CODES: Final[tuple[int, ...]] = (100, 314)
-_SUCCESS_NAMES: Final = ("isvalid", "success")
-_DOCUMENTED: Final[Mapping[str, str]] = {
-    name.lower(): name
-    for name in (
-        *("Content", "Model", "ExpectedResponses", "MainAccountHolderName"),
-        *("AuthorisedClientModel", "AuthorisedUserModel"),
-        *("ApiStatusCode", "ApiStatus", "ApiStatusDescription"),
-    )
-}
-_MAX_PATH = 300  # characters; a longer one helps nobody
+_SUCCESS_CODES: Final = frozenset({100, 314})
+_SUCCESS_NAMES: Final = frozenset({"isvalid", "success"})
+_MAX_CODE_DIGITS: Final = 18  # a longer one is no code
+
+# What a triplet says; a sum is what several say together.
+SUCCESS: Final = 1
+FAILING: Final = 2
+CONTRADICTION: Final = 4
+
+# --- one triplet ---
 
 
-class Objection(Enum):
-    """Why an answer is not a plain success."""
+def read_code(value: object) -> tuple[int | None, bool]:
+    """Return a status code, and whether it can be read: an integer, in digits or with a point too; null is none."""
+    if type(value) is int or value is None:
+        return value, True
+    if type(value) is str and value.strip().isdecimal() and value.isascii() and len(value) <= _MAX_CODE_DIGITS:
+        return int(value), True
+    if type(value) is Decimal and value.is_finite() and abs(value) < 10**_MAX_CODE_DIGITS and value == int(value):
+        return int(value), True
+    return None, False
 
+
+def read_name(value: object) -> tuple[str | None, bool]:
+    """Return the name of a status without the white space around it, and whether it can be read; null is none."""
+    if type(value) is str:
+        return value.strip() or None, True
+    return None, value is None
+
+
+def read_names(value: object) -> tuple[str, ...]:
+    """Return `ExpectedResponses`: names, without the white space around them; what is no name is passed over."""
+    if value is None:
+        return ()
+    if type(value) is list and len(value) == 1 and type(value[0]) is str:
+        return _names_of(value[0])
+    names = [value] if type(value) is str else value if type(value) is list else ()
+    return tuple(name.strip() for name in names if type(name) is str and name.strip())
+
+
+@lru_cache(maxsize=256)
+def _names_of(name: str) -> tuple[str, ...]:
+    return (name.strip(),) if name.strip() else ()
+
+
+def weigh(code: object, name: object, expected: frozenset[str]) -> int:
+    """Say what a triplet means: SUCCESS, FAILING or CONTRADICTION; `expected` are the folded `ExpectedResponses`."""
+    code, code_is_readable = read_code(code)
+    name, name_is_readable = read_name(name)
+    if not (code_is_readable and name_is_readable):
+        return CONTRADICTION  # a status that nobody can read is no sign of anything
+    good_code = code in _SUCCESS_CODES
+    folded = None if name is None else name.casefold()
+    if expected:
+        if folded in expected or (folded is None and good_code):
+            return SUCCESS
+        return CONTRADICTION if good_code else FAILING
+    signs = {good_code} if code is not None else set()
+    if folded is not None:
+        signs.add(folded in _SUCCESS_NAMES)
+    return SUCCESS if signs == {True} else CONTRADICTION if True in signs else FAILING
+
+
+class Weights(dict[tuple[int | None, str | None], int]):
+    """What each code and name says under one list of expected names.
+
+    The list is about the Content, so that around it the usual signs of success count as well.
+    """
+
+    def __init__(self, expected: frozenset[str], *, around: bool) -> None:
+        super().__init__()
+        self._expected = expected
+        self._around = around
+
+    def __missing__(self, status: tuple[int | None, str | None]) -> int:
+        says = self._weigh(*status)
+        if len(self) < MAX_SHAPES:
+            self[status] = says
+        return says
+
+    def _weigh(self, code: object, name: object) -> int:
+        says = weigh(code, name, self._expected)
+        return SUCCESS if self._around and weigh(code, name, frozenset()) == SUCCESS else says
+
+    def of(self, code: object, name: object) -> int:
+        """Say what a triplet means."""
+        if (code is None or type(code) is int) and (name is None or type(name) is str):
+            return self[code, name]
+        return self._weigh(code, name)
+
+
+@lru_cache(maxsize=256)
+def weights_of(expected: tuple[str, ...]) -> tuple[Weights, Weights]:
+    """Return what judges the Content, and what judges the rest of the answer."""
+    folded = frozenset(name.casefold() for name in expected)
+    return Weights(folded, around=False), Weights(folded, around=True)
+
+
+# --- a whole answer ---
+
+# Under these the API may have refused; 413 before it has read all.  Of 408, 409, 410, 423, 424, 425, 499 and all others
+# nobody can say whether the work was done.
+REFUSING: Final = frozenset({400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 422, 429, 431})
+ACCEPTING: Final = frozenset({200, 201})
+
+
+class Meaning(Enum):
+    """What an answer counts as."""
+
+    ACCEPTED = "accepted"
     REFUSED = "refused"
-    CALLER_REFUSED = "the client or user is refused"
-    CONTRADICTS = "contradicts the rest of it"
-    UNREADABLE = "has a status that cannot be read"
+    NOT_AUTHORISED = "not authorised"
+    SERVER_FAILED = "the server failed"
+    UNKNOWN = "unknown"
 
 
 @frozen
-class Finding:
-    """An objection, where it stands, and what stands there."""
+class Rule:
+    """One row of the table: it holds for an answer that has one of the signs in each column; None stands for any.
 
-    objection: Objection
-    path: str = MODEL
-    status: ApiStatus = field(factory=ApiStatus)
-
-
-def respell(answer: object) -> None:
-    """Bring, in place, every member of the envelope and the triplet into its documented case.
-
-    The guides slip in the case of letters, and a status that is overlooked is a payment reported wrongly.
+    `problem` says in words, of the reply or of the status at fault, why the answer does not count.
     """
-    waiting = [answer]
-    while waiting:  # not by recursion, whose depth the server would decide
-        value = waiting.pop()
-        if isinstance(value, dict):
-            for key in [key for key in value if _DOCUMENTED.get(key.lower(), key) != key]:
-                value[_DOCUMENTED[key.lower()]] = value.pop(key)
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+
+    meaning: Meaning
+    problem: str
+    http: frozenset[str] | None = None
+    body: frozenset[str] | None = None
+    content: frozenset[str] | None = None
+    around: frozenset[str] | None = None
+    early: bool | None = None
 
 
-def find_objection(
-    answer: Mapping[str, object], model: object, expected: Iterable[str], http_status: int
-) -> Finding | None:
-    """Return what speaks against success, None when the Model says success and nothing contradicts it.
-
-    `expected` are the names that mean success for the call.  `http_status` is 2xx or 4xx.
-    """
-    names = tuple(name.lower() for name in expected)
-    path, own = own_status(model)
-    found = list(_walk(answer))
-    for place, status in found:
-        if _is_callers(place) and _refuses_caller(status, names):
-            return Finding(Objection.CALLER_REFUSED, place, status)
-    if own is not None and own.api_status_code is None and own.api_status is None:
-        return Finding(Objection.UNREADABLE, path, own)
-    if own is not None and not _is_success(own, names):
-        return Finding(Objection.REFUSED, path, own)
-    beside = [(place, status) for place, status in found if (place, status) != (path, own) and not _is_callers(place)]
-    success = None if own is None else Finding(Objection.CONTRADICTS, path, own)
-    return _weigh(beside, names, success, http_refused=http_status >= 400)
-
-
-def _weigh(
-    beside: list[tuple[str, ApiStatus]], names: tuple[str, ...], success: Finding | None, *, http_refused: bool
-) -> Finding | None:
-    """Weigh the statuses beside the Model's own, which is a `success` or None, against the word of HTTP."""
-    # The names expected are the Model's; what stands beside it may keep to the usual ones.
-    judged = [(_is_success(status, names and (*names, *_SUCCESS_NAMES)), place, status) for place, status in beside]
-    failures = [Finding(Objection.REFUSED, place, status) for good, place, status in judged if not good]
-    successes = [Finding(Objection.CONTRADICTS, place, status) for good, place, status in judged if good]
-    if http_refused:
-        return success or next(iter(successes), None) or next(iter(failures), Finding(Objection.REFUSED))
-    return next((Finding(Objection.CONTRADICTS, each.path, each.status) for each in failures), None)
-
-
-def own_status(model: object) -> tuple[str, ApiStatus | None]:
-    """Return the status that speaks for the Model, and its path: the Model's own, else that of an object in it."""
-    if not isinstance(model, dict):
-        return MODEL, None
-    if (own := _status(model)) is not None:
-        return MODEL, own
-    for key, value in model.items():
-        if isinstance(value, dict) and (nested := _status(value)) is not None:
-            return f"{MODEL}.{key}"[:_MAX_PATH], nested
-    return MODEL, None
-
-
-def _status(value: Mapping[str, object]) -> ApiStatus | None:
-    """Return the triplet of an object, None where it has none; a member of the wrong type counts as unknown."""
-    code, name = value.get("ApiStatusCode"), value.get("ApiStatus")
-    if code is None and name is None:
-        return None
-    description = value.get("ApiStatusDescription")
-    return ApiStatus(
-        code if type(code) is int else None,
-        name if isinstance(name, str) else None,
-        description if isinstance(description, str) else None,
+def _rule(meaning: Meaning, problem: str, *, early: bool | None = None, **columns: str) -> Rule:
+    """Write a row; each column is given as signs with commas between them."""
+    return Rule(
+        meaning, problem, early=early, **{name: frozenset(signs.split(", ")) for name, signs in columns.items()}
     )
 
 
-def _walk(answer: object) -> Iterator[tuple[str, ApiStatus]]:
-    """Yield each triplet of the answer and its path, the outer ones first."""
-    waiting = deque([("$", answer)])
-    while waiting:
-        path, value = waiting.popleft()
-        if isinstance(value, dict):
-            if (status := _status(value)) is not None:
-                yield path, status
-            waiting.extend((f"{path}.{key}"[:_MAX_PATH], item) for key, item in value.items())
-        elif isinstance(value, list):
-            waiting.extend((f"{path}[{index}]"[:_MAX_PATH], item) for index, item in enumerate(value))
+# What the signs mean.
+HTTP: Final = {"2xx": "200 or 201", "4xx": "a refusing 4xx", "5xx": "500 to 599", "other": "any other"}
+BODIES: Final = {
+    "cut": "did not arrive whole",
+    "unreadable": "is whole, but compressed, of unknown length, or no JSON",
+    "no object": "is JSON, but no object",
+    "twins": "has two members in its envelope that differ in case alone",
+    "envelope": "has a Content with a Model",
+    "no model": "has a Content without a Model",
+    "error beside": "has an `error` beside its Content",
+    "words": "has no Content, but `Message` or `error`",
+    "token": "is a token (RFC 6749), which has no envelope",
+    "other": "is an object of another kind",
+}
+CONTENTS: Final = {
+    "success": "says success in each of its statuses",
+    "failing": "has failing statuses alone",
+    "mixed": "has both",
+    "contradiction": "has a status that contradicts itself, or cannot be read",
+    "silent": "has no status",
+    "empty": "has nothing in it",
+}
+AROUND: Final = {
+    "fine": "nothing fails",
+    "unauthorised": "an `Authorised...` member fails",
+    "failing": "another member fails",
+    "success": "another member says success",
+    "contradiction": "a status contradicts itself, or another one",
+}
+_V = Meaning
+# The first row that fits decides.
+RULES: Final[tuple[Rule, ...]] = (
+    _rule(_V.UNKNOWN, "the reply is not whole", body="cut"),
+    _rule(_V.SERVER_FAILED, "the reply has HTTP status {http_status}", http="5xx"),
+    _rule(_V.UNKNOWN, "the reply has HTTP status {http_status}", http="other"),
+    _rule(_V.UNKNOWN, "the reply cannot be read", body="unreadable"),
+    _rule(_V.UNKNOWN, "the reply is not a JSON object", body="no object"),
+    _rule(_V.UNKNOWN, "the reply has two members that differ in case alone", body="twins"),
+    _rule(_V.UNKNOWN, "contradicts itself", content="contradiction"),
+    _rule(_V.UNKNOWN, "contradicts the rest of it", content="mixed"),
+    _rule(_V.UNKNOWN, "contradicts itself", around="contradiction"),
+    _rule(_V.NOT_AUTHORISED, "refuses the caller", content="failing, empty", around="unauthorised"),
+    _rule(_V.UNKNOWN, "contradicts the rest of it", around="unauthorised"),
+    _rule(_V.REFUSED, "refuses the call", content="failing", around="fine, failing"),
+    _rule(_V.UNKNOWN, "contradicts the rest of it", content="failing"),
+    _rule(_V.UNKNOWN, "contradicts the rest of it", around="failing"),
+    _rule(_V.REFUSED, "refuses the call", http="4xx", body="words", around="fine"),
+    _rule(_V.UNKNOWN, "the reply (HTTP {http_status}) is not an answer of the API", http="4xx"),
+    _rule(_V.UNKNOWN, "the reply has an `error` beside its Content", body="error beside"),
+    _rule(_V.UNKNOWN, "the reply has no Model in its Content", body="no model, words, other"),
+    _rule(_V.UNKNOWN, "the reply began before the request had been sent whole", early=True),
+    _rule(_V.ACCEPTED, "accepts the call"),
+)
 
 
-def _is_callers(path: str) -> bool:
-    return path.lower().startswith("$.authorised")
+def http_class(status: int) -> str:
+    """Return the column `HTTP` of the table for a status."""
+    return "2xx" if status in ACCEPTING else "4xx" if status in REFUSING else "5xx" if 500 <= status < 600 else "other"
 
 
-def _is_success(status: ApiStatus, names: tuple[str, ...]) -> bool:
-    """Tell whether a status means success: the names expected decide; without them the code, if there is one."""
-    if status.api_status is not None and (names or status.api_status_code is None):
-        return status.api_status.lower() in (names or _SUCCESS_NAMES)
-    return status.api_status_code in _SUCCESS_CODES
-
-
-def _refuses_caller(status: ApiStatus, names: tuple[str, ...]) -> bool:
-    """Tell whether the status of a client or user says no; no list of names is about it, so any good sign will do."""
-    name = (status.api_status or "").lower()
-    return status.api_status_code not in _SUCCESS_CODES and name not in (*names, *_SUCCESS_NAMES)
+@lru_cache(maxsize=4096)  # there are fewer combinations of signs than that
+def decide(http_status: int, body: str, content: str, around: str, early: bool) -> Rule:  # noqa: FBT001  # a column
+    """Return the first rule of the table that fits the signs."""
+    signs = (http_class(http_status), body, content, around)
+    for rule in RULES:
+        columns = (rule.http, rule.body, rule.content, rule.around)
+        fits = all(column is None or sign in column for column, sign in zip(columns, signs, strict=True))
+        if fits and rule.early in {None, early}:
+            return rule
+    raise AssertionError("the last rule fits all signs")

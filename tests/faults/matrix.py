@@ -13,7 +13,7 @@ from attrs import frozen
 from tests.faults import outcomes as o
 from tests.faults import plays as p
 from tests.faults import surroundings as s
-from tests.faults.kinds import KINDS, Kind
+from tests.faults.kinds import KINDS, PAYLOAD, Kind
 from tests.faults.outcomes import Expected, Outcome
 from tests.faults.scripts import (
     DENIED,
@@ -132,7 +132,7 @@ ROWS: tuple[Row, ...] = (
          {"thousand": whole(lambda kind: b"HTTP/1.1 100 Continue\r\n\r\n" * 1000 + reply(kind.ok))}),
     _row(23, "101 Switching Protocols", "unknown", o.GARBLED,
          {"upgrade": right_under("101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")}),
-    _row(24, "status that does not exist", "unknown; a look-up is repeated", o.FAILED,
+    _row(24, "status that does not exist", "unknown; a look-up is repeated", o.GARBLED,
          {"999": right_under("999 Strange")}),
     _row(25, "redirect to the same host", "unknown; not followed", o.GARBLED,
          {code: whole(lambda kind, code=code: reply(kind.ok, f"{code} Moved", f"Location: {kind.path}"))
@@ -182,8 +182,10 @@ ROWS: tuple[Row, ...] = (
     _row(44, "413 before the body was read", "the refusal, if it is an answer; else unknown", o.REFUSED,
          {"answer": _with_body(early(reply(MESSAGE, "413 Payload Too Large"), end), o.TOO_LARGE),
           "page": _with_body(early(reply(PAGE, "413 Payload Too Large", media="text/html"), end), o.GARBLED)}),
-    _row(45, "200 before the request was read", "the answer: nothing in it tells it from a right one", o.RIGHT,
-         {"early": answers(lambda kind: (reply(kind.ok), end), at=At.FIRST_BYTE)}),
+    _row(45, "200 before the request was read", "the answer, if all was handed over; else unknown", o.RIGHT,
+         {"early": answers(lambda kind: (reply(kind.ok), end), at=At.FIRST_BYTE),
+          "body on its way": _only(early(reply(PAYLOAD.ok), end), "payload", why_not="is handed over in one go",
+                                   expected=o.GARBLED)}),
     _row(46, "reset while the body is on its way", "unknown", o.CUT, {"reset": _with_body(early(reset))}),
     _row(47, "caller cancelled, or out of time, in flight", "unknown; said by an event, and by the error", o.OVERDUE,
          {"cancelled": Case(p.cancelled, o.CANCELLED), "deadline": p.deadline}),
@@ -211,7 +213,21 @@ ROWS: tuple[Row, ...] = (
           "framework's words": status("400 Bad Request", MESSAGE),
           "item": _only(body(failing_item), "look-up", "payment", why_not=o.NO_LIST, expected=o.CONTRADICTORY),
           "AuthorisedClientModel": Case(
-              status("200 OK", envelope(VALID, b', "AuthorisedClientModel": ' + INVALID)), o.DENIED),
+              status("200 OK", envelope(b"{}", b', "AuthorisedClientModel": ' + INVALID)), o.DENIED),
+          "AuthorisedUserModel beside success": Case(
+              status("200 OK", envelope(VALID, b', "AuthorisedUserModel": ' + INVALID)), o.CONTRADICTORY),
+          "code beside another name": Case(
+              status("200 OK", envelope(VALID.replace(b"IsValid", b"Failed"))), o.CONTRADICTORY),
+          "stray white space": _only(body(lambda ok: ok.replace(b'"IsValid"', rb'" isvalid\r\n"')),
+                                     "payment", "upload", "payload", "reset", why_not="moves no money",
+                                     expected=o.RIGHT),
+          "two Contents": Case(
+              status("200 OK", envelope(VALID, b', "content": {"Model": ' + INVALID + b"}")), o.CONTRADICTORY),
+          "error beside success": Case(status("200 OK", envelope(VALID, b', "error": "failed"')), o.CONTRADICTORY),
+          "202": Case(right_under("202 Accepted"), o.GARBLED),
+          "206": Case(right_under("206 Partial Content"), o.GARBLED),
+          "409 in the framework's words": Case(status("409 Conflict", MESSAGE), o.GARBLED),
+          "408 in the framework's words": Case(status("408 Request Timeout", MESSAGE), o.GARBLED),
           "right answer under 400": Case(right_under("400 Bad Request"), o.CONTRADICTORY)}),
     _row(54, "answer that names another thing", "unknown: it answers another request", o.GARBLED,
          {"another upload": _only(status("200 OK", envelope(VALID[:-1] + b', "UploadRecordId": 5678}')), "payload",

@@ -26,7 +26,6 @@ TOO_LARGE = {
     "function reconcile": "to be split",
     "function run": "to be split",
     "function take_step": "to be rebuilt",
-    "module models": "to be split",
 }
 SHARED_MODULES = {"__init__", "__main__", "postgres", "protocol", "sqlite"}  # the last three are kinds of one protocol
 TWICE = {

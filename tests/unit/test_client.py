@@ -119,7 +119,7 @@ async def test_an_envelope_and_a_key_are_given_where_asked_for() -> None:
             await caxton.sandbox.decide_transfer(1, approve=False)
 
         bodies = [call.kwargs["data"] for calls in server.requests.values() for call in calls]
-    assert (envelope.model, envelope.expected_responses) == (m.Wallet(123456, "Marketing"), ("IsValid",))
+    assert (envelope.model, envelope.content.expected_responses) == (m.Wallet(123456, "Marketing"), ("IsValid",))
     assert envelope.user.api_login_type == 0
     assert bodies[1] == hook.body
     assert bodies[3] == b'{"TransferId":1,"TransferStatus":"Rejected"}'

@@ -13,8 +13,8 @@ PACKAGE = ROOT / "caxton_async"
 HOMES = {
     "opentelemetry": {"telemetry.py"},
     "aiohttp": {"transport", "emulator"},
-    "cattrs": {"protocol/codec"},
-    "msgspec": {"protocol/codec", "emulator/envelope.py"},
+    "cattrs": {"protocol/codec.py"},
+    "msgspec": {"protocol/codec.py", "emulator/envelope.py"},
     "sqlite3": {"batch/database.py", "journal/sqlite", "auth/stores/sqlite.py"},
     "python_calamine": {"batch/input/workbook.py"},
     "schwifty": {"bank_details.py"},

@@ -11,8 +11,9 @@ REVEALED = {
     "cli/auth.py": 2,  # a new password, and a token, into a private file
     "cli/_output.py": 1,  # on the terminal, when asked for with --show
     "cli/demo/setup.py": 1,  # the demo's password into a private file
-    "protocol/codec/writing.py": 2,  # the body and the form
-    "protocol/reply.py": 1,  # to mask it where the server repeats it
+    "protocol/codec.py": 1,  # the body
+    "protocol/encoding.py": 1,  # the form
+    "protocol/masking.py": 1,  # to mask it where the server repeats it
     "auth/stores/sqlite.py": 1,  # the token store
     "auth/token.py": 1,  # put behind "Bearer", within another secret
     "auth/hold.py": 1,  # a refused password, to know it again by its digest

@@ -10,7 +10,7 @@ from attrs import NOTHING, fields, frozen
 from caxton_async.batch.input.cells import CellReader, read_secret, reader_for
 from caxton_async.bulk import normalise_name
 from caxton_async.errors import ConfigurationError
-from caxton_async.protocol.codec import spellings
+from caxton_async.protocol.spelling import spellings
 
 REFERENCE = "reference"
 # The attribute that takes the reference of a row where no column gives it, so that the API is told it too.

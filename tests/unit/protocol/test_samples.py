@@ -432,8 +432,7 @@ def test_what_stands_around_the_model_is_read() -> None:
     envelope = read_reply(e.FUND_SANDBOX, reply(sample("17_sandbox_fund_the_account_response")))
 
     assert envelope == m.Envelope(
-        None,
-        ("IsValid",),
+        m.Content(None, ("IsValid",), m.ApiStatus(100, "IsValid", "Valid Operation")),
         m.AuthorisedClientModel(
             "<ClientId>",
             "<ClientRef>",

@@ -1,0 +1,284 @@
+"""Bytes to models: msgspec parses the bytes to plain JSON values, and one cattrs converter structures every object.
+
+Reading is strict, since a payments client must not guess: a `str` takes only a string, an `int` only an integer, a
+`Decimal` an exact and finite number.  An optional member that only describes becomes None when it is wrong; an amount,
+a secret, or an object of its own does not.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache, partial
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+import msgspec
+from attrs import NOTHING, fields, has
+from cattrs import ClassValidationError, Converter, override
+from cattrs.gen import make_dict_structure_fn
+
+from caxton_async import models as m
+from caxton_async.protocol.density import SMALL, is_too_dense
+from caxton_async.protocol.scalars import (
+    MEMBERS,
+    SCALARS,
+    Hook,
+    is_enum,
+    is_sequence,
+    optional_factory,
+    optional_of,
+    read_enum,
+)
+from caxton_async.protocol.spelling import (
+    SETTLED,
+    TRIPLET,
+    ByShape,
+    DecodeError,
+    Settled,
+    canonical_names,
+    find_member,
+    spellings,
+)
+from caxton_async.secret import Secret
+
+T = TypeVar("T")
+
+# So many objects of a Model are looked at for the status that is shown; a documented answer has it in the third.
+_MAX_LOOKED_AT: Final = 100
+_DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
+
+
+def decode(body: bytes) -> object:
+    """Return the JSON value of `body` (UTF-8, with or without a byte-order mark), numbers with a point as Decimals.
+
+    **Raises** DecodeError when it is not JSON (NaN and infinities are not), or too deep or too dense to be trusted.
+    """
+    problem = "is not JSON"
+    if len(body) > SMALL and is_too_dense(body):
+        raise DecodeError("is made of more small parts than an answer is")
+    try:
+        return _decoder.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except RecursionError:
+        problem = "is nested too deeply"
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
+        pass
+    # Raised here, since the errors above hold the body.
+    raise DecodeError(problem)
+
+
+def to_json(value: object) -> bytes:
+    """Return plain values, decimals, dates and secrets as JSON; a secret is revealed.
+
+    **Raises** TypeError, ValueError or RecursionError for what JSON cannot carry.
+    """
+    return _encoder.encode(value)
+
+
+def structure(value: object, cls: type[T]) -> T:
+    """Return `value`, which `decode` made, as a `cls`; `structure(decode(body), Envelope[Wallet])` reads an answer.
+
+    **Raises** DecodeError, with the path below `value`, when it does not fit.
+    """
+    try:
+        return _converter.structure(value, cls)
+    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+        problem = _problem(partial(_locating.structure, value, cls))
+    # Raised here, since the errors above hold values.
+    raise problem
+
+
+def structure_envelope(
+    value: object, returns: Any, at: tuple[str, ...], *, is_settled: bool = False
+) -> m.Envelope[Any]:
+    """Return a whole answer as an envelope around a result of the class `returns`, which stands at `at` in its Model.
+
+    `is_settled` says that all keys in it are spelled as we know them, so that none of them has to be looked at again.
+
+    **Raises** DecodeError, with the path below `value`, when it does not fit.
+    """
+    converter = _settled if is_settled else _converter
+    try:
+        envelope: m.Envelope[Any] = _envelope_hook(converter, returns, at)(value, None)
+        return envelope
+    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+        problem = _problem(partial(_envelope_hook(_locating, returns, at), value, None))
+    # Raised here, since the errors above hold values.
+    raise problem
+
+
+def read_status(value: object) -> m.ApiStatus:
+    """Return the status of an object; nothing is known of one in which a member of the status stands twice."""
+    try:
+        return _converter.structure(value, m.ApiStatus)
+    except DecodeError:
+        return m.ApiStatus()
+
+
+def can_read(returns: Any) -> bool:
+    """Tell whether values of every type in `returns` can be read, before there is one."""
+    try:
+        _converter.get_structure_hook(returns)
+        _envelope_hook(_converter, returns, ())
+    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+        return False
+    return True
+
+
+def _problem(read_again: Callable[[], object]) -> DecodeError:
+    """Read what did not fit once more, in detail, to find out what and where."""
+    try:
+        read_again()
+    except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
+        return _locate(error)
+    return DecodeError("is not as expected")
+
+
+def _locate(error: Exception) -> DecodeError:
+    if isinstance(error, ClassValidationError):
+        for inner, note in error.group_exceptions()[0]:
+            below = _locate(inner)
+            return DecodeError(below.problem, (spellings(error.cl).get(note.name, note.name), *below.path))
+    if isinstance(error, DecodeError):
+        return error
+    return DecodeError("is missing" if isinstance(error, KeyError) else "is not as expected")
+
+
+def _status_in(model: object) -> m.ApiStatus:
+    """Read the status that is shown: the Model's own, else the first in it; of a list, the first item is asked."""
+    waiting = [model]
+    for value in waiting:
+        if type(value) is dict:
+            if any(key.casefold() in _DECIDING and item is not None for key, item in value.items()):
+                return read_status(value)
+            waiting += value.values()
+        elif type(value) is list:
+            waiting += value[:1]
+        if len(waiting) > _MAX_LOOKED_AT:
+            break
+    return m.ApiStatus()
+
+
+def _sequence_factory(cls: Any, converter: Converter) -> Hook:
+    item_type = get_args(cls)[0]
+    container: Callable[[Any], Any] = list if get_origin(cls) is list else tuple
+    inner = converter.get_structure_hook(item_type)
+
+    def locating(item: Any, index: int) -> Any:
+        try:
+            return inner(item, item_type)
+        except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
+            located = _locate(error)
+        raise DecodeError(located.problem, (index, *located.path))
+
+    def read(value: Any, _: Any) -> Any:
+        if value is None:
+            return container(())  # null for a list is an empty one
+        if type(value) is not list:
+            raise DecodeError("is not a list")
+        if converter.detailed_validation:
+            return container([locating(item, index) for index, item in enumerate(value)])
+        return container([inner(item, item_type) for item in value])
+
+    return read
+
+
+def _class_factory(cls: Any, converter: Converter) -> Hook:
+    return _class_hook(cls, converter, {})
+
+
+def _class_hook(cls: Any, converter: Converter, own_hooks: Mapping[str, Hook]) -> Hook:
+    """Return what reads a `cls` from an object, whatever the case of its keys; the guides slip in it."""
+    names = spellings(cls)
+    hooks = {**MEMBERS.get(get_origin(cls) or cls, {}), **own_hooks}
+    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
+    generated = make_dict_structure_fn(cls, converter, **overrides)
+    known = (*names.values(), *TRIPLET)
+    SETTLED.learn(known)
+    is_sure = all(SETTLED.spelling_of(name) == name for name in known)
+    if converter is _settled and is_sure and any(a.default is NOTHING for a in fields(cls)):
+        return generated  # it cannot be given but keys that are spelled like this; what is no object has no such key
+    settled = Settled(known)
+    canonical = ByShape(canonical_names({wire.casefold(): wire for wire in known}, settled))
+
+    def read(value: Any, cls: Any) -> Any:
+        if type(value) is not dict:
+            raise DecodeError("is not an object")
+        if not settled.issuperset(value):
+            keys = canonical[tuple(value)]
+            if keys is not None:
+                value = dict(zip(keys, value.values(), strict=True))
+        return generated(value, cls)
+
+    return read
+
+
+@lru_cache(maxsize=1024)
+def _envelope_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hook:
+    """Return what reads an answer whose Model has the result at `at`; a wrong part of what stands around it is None."""
+    around = {name: _later(converter.get_structure_hook(kind)) for name, kind in _AROUND.items()}
+    result = {"model": _result_hook(converter, returns, at), "_status": lambda value, _: partial(_status_in, value)}
+    content = _class_hook(m.Content[returns], converter, result)
+    return _class_hook(m.Envelope[returns], converter, {"content": content, **around})
+
+
+def _later(hook: Hook) -> Hook:
+    """Return what leaves an object for when it is asked for; what is no object is None."""
+    return lambda value, cls: partial(hook, value, cls) if type(value) is dict else None
+
+
+def _is_envelope(cls: Any) -> bool:
+    return get_origin(cls) is m.Envelope
+
+
+def _envelope_factory(cls: Any, converter: Converter) -> Hook:
+    return _envelope_hook(converter, get_args(cls)[0], ())
+
+
+def _result_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hook:
+    if returns is None or returns is type(None):
+        return lambda _value, _: None
+    inner = converter.get_structure_hook(returns)
+
+    def read(value: Any, _: Any) -> Any:
+        for depth, step in enumerate(at, 1):
+            if type(value) is dict and step in value:
+                value = value[step]
+            elif type(value) is dict and (key := find_member(value, step)) is not None:
+                value = value[key]
+            else:
+                raise DecodeError("is missing", at[:depth])
+        try:
+            return inner(value, returns)
+        except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
+            located = _locate(error)
+        raise DecodeError(located.problem, (*at, *located.path))
+
+    return read
+
+
+def _teach(converter: Converter) -> None:
+    """Register how everything is read."""
+    converter.register_structure_hook_factory(has, _class_factory)
+    converter.register_structure_hook_factory(is_sequence, _sequence_factory)
+    converter.register_structure_hook_func(is_enum, read_enum)
+    converter.register_structure_hook_factory(lambda cls: optional_of(cls) is not None, optional_factory)
+    converter.register_structure_hook_factory(_is_envelope, _envelope_factory)
+    for wanted, hook in SCALARS.items():
+        converter.register_structure_hook(wanted, hook)
+
+
+def _reveal(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError
+
+
+_AROUND: Final = {"_client": m.AuthorisedClientModel, "_user": m.AuthorisedUserModel}
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(enc_hook=_reveal, decimal_format="number")
+# One way to make a converter, for three uses: any value, one whose keys are settled, and to locate what does not fit.
+_converter, _settled, _locating = (
+    Converter(detailed_validation=False),
+    Converter(detailed_validation=False),
+    Converter(),
+)
+for _each in (_converter, _settled, _locating):
+    _teach(_each)

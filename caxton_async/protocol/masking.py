@@ -1,0 +1,80 @@
+"""The mask that hides secrets in the words of others."""
+
+import base64
+import html
+import json
+import re
+import urllib.parse
+from collections.abc import Callable, Iterable
+
+from caxton_async.secret import Secret
+
+# The shortest piece of a secret that is masked: shorter ones stand in ordinary text by chance.
+_PIECE = 8
+
+
+def mask(text: str, secrets: Iterable[Secret]) -> str:
+    """Return `text` with `***` in place of each secret that it repeats, in whatever form.
+
+    A server may repeat what it was sent as it is, escaped for a form, a URL, JSON or HTML, in base64, in other letters,
+    or cut off: any piece of 8 characters is masked, and of a shorter secret the whole word.
+    """
+    pieces: set[str] = set()
+    words: set[str] = set()
+    for secret in secrets:
+        value = secret.reveal().removeprefix("Bearer ").strip()
+        for form in _forms(value):
+            if len(value) < _PIECE:
+                words.add(_lower(form))
+            else:
+                pieces.update(_lower(form)[start : start + _PIECE] for start in range(len(form) - _PIECE + 1))
+    return _mask_words(_mask_pieces(text, pieces), words)
+
+
+def _forms(value: str) -> set[str]:
+    """Return the forms in which a server may repeat a value, each escaped once more as well."""
+    once = {value, value.upper(), value.lower(), *(escape(value) for escape in _ESCAPES)}
+    forms = once | {escape(form) for form in once for escape in _ESCAPES}
+    raw = value.encode("utf-8", "surrogatepass")
+    for before in range(3):  # where in a longer text the value begins decides about its letters in base64
+        encoded = base64.b64encode(bytes(before) + raw).decode("ascii")
+        inner = encoded[-(-before * 8 // 6) :].rstrip("=")
+        forms |= {inner, inner.translate({ord("+"): "-", ord("/"): "_"})}
+    return {form for form in forms if form}
+
+
+def _quote(value: str) -> str:
+    return urllib.parse.quote(value, safe="", errors="replace")
+
+
+_ESCAPES: tuple[Callable[[str], str], ...] = (
+    _quote,
+    lambda value: urllib.parse.quote(value, errors="replace"),
+    lambda value: urllib.parse.quote_plus(value, errors="replace"),
+    lambda value: json.dumps(value)[1:-1],
+    lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    html.escape,
+    lambda value: html.escape(value, quote=False),
+)
+
+
+def _lower(text: str) -> str:
+    """Return `text` in small letters, and as long as it was, so that a place in one is a place in the other."""
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+
+
+def _mask_pieces(text: str, pieces: set[str]) -> str:
+    if not pieces:
+        return text
+    lowered, kept, end = _lower(text), "", 0
+    for start in range(len(text) - _PIECE + 1):
+        if lowered[start : start + _PIECE] in pieces:
+            kept += text[end:start] + "***" if start > end or not kept else ""
+            end = start + _PIECE
+    return kept + text[end:]
+
+
+def _mask_words(text: str, words: set[str]) -> str:
+    for word in sorted(words, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "***", text, flags=re.IGNORECASE)
+    return text

@@ -1,0 +1,170 @@
+"""What an answer shows: each status in it, found in one walk over its objects, and the members that decide."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final
+
+from attrs import frozen
+
+from caxton_async.protocol.spelling import SETTLED, has_twins, place, settle
+from caxton_async.protocol.status import CONTRADICTION, FAILING, SUCCESS, Weights, read_names, weights_of
+
+Object = dict[str, object]
+_CONTAINERS: Final = frozenset({dict, list})
+_DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
+_UNREADABLE: Final = object()
+_TOGETHER: Final = {1: "success", 2: "failing", 3: "mixed", **dict.fromkeys((4, 5, 6, 7), "contradiction")}
+
+
+@frozen
+class Signs:
+    """What an answer shows: the kind of its body, what its Content says, and what the rest of it says.
+
+    `culprit` is the object whose status speaks against success, if there is one: a contradiction before a failure, and
+    one in the Content before one around it.  `is_settled` tells that each key in the answer is spelled as we know it.
+    """
+
+    body: str
+    content: str = "empty"
+    around: str = "fine"
+    is_settled: bool = True
+    culprit: Object | None = None
+
+
+# Nearly every answer has no culprit, and one of few combinations.
+_innocent: Final = lru_cache(Signs)
+
+
+def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.maxsize) -> Signs:
+    """Find out what an answer shows, and bring its keys, in place, into the spelling that we know.
+
+    `is_token` says that one of the token endpoint is waited for; `containers` is how many objects and lists there are
+    at most.
+    """
+    if type(raw) is not dict:
+        return _innocent("no object")
+    twins = not (SETTLED.issuperset(raw) or settle(raw)) and has_twins(raw)
+    content, model = raw.get("Content"), None
+    names: tuple[str, ...] = ()
+    if type(content) is dict:
+        twins = twins or (not (SETTLED.issuperset(content) or settle(content)) and has_twins(content))
+        model, names = content.get("Model"), read_names(content.get("ExpectedResponses"))
+        if type(model) is dict and not (SETTLED.issuperset(model) or settle(model)):
+            twins = twins or has_twins(model)
+    within, outside = weights_of(names)
+    walk = _Walk(containers)
+    around = walk.around(raw, outside)
+    says = walk.says([content], within)
+    said = _TOGETHER[says] if says else "silent" if model else "empty"
+    if twins:
+        body = "twins"
+    elif is_token or "Content" not in raw:
+        body = "words" if raw.get("Message") or raw.get("error") else "token" if is_token else "other"
+    elif raw.get("error"):
+        body = "error beside"
+    else:
+        body = "envelope" if type(model) is dict or type(model) is list else "no model"
+    if walk.culprits:
+        return Signs(body, said, around, walk.is_settled, walk.culprit)
+    return _innocent(body, said, around, walk.is_settled)
+
+
+class _Walk:
+    """A walk over the objects of an answer, part by part; it keeps the first that fails and that contradicts.
+
+    `left` is how many objects and lists it has not met yet, at most: when there are none, it looks for no more of them.
+    """
+
+    __slots__ = ("culprits", "is_settled", "left")
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.is_settled = True
+        self.culprits: dict[int, Object] = {}
+
+    @property
+    def culprit(self) -> Object | None:
+        """The object that is to blame, a contradictory one before one that fails."""
+        return self.culprits.get(CONTRADICTION) or self.culprits.get(FAILING)
+
+    def around(self, raw: Object, weights: Weights) -> str:
+        """Say what stands around the Content, by the kind that weighs most."""
+        callers: list[object] = []
+        others: list[object] = []
+        for key, value in raw.items():
+            if (type(value) is dict or type(value) is list) and key != "Content":
+                (callers if key[:10].casefold() == "authorised" else others).append(value)
+        others_say = self._weigh(raw, weights)
+        self.left -= 1
+        if others:
+            others_say |= self.says(others, weights)
+        callers_say = self.says(callers, weights) if callers else 0
+        both = callers_say | others_say
+        if both <= SUCCESS:
+            return "success" if others_say else "fine"
+        if both & CONTRADICTION or others_say & SUCCESS:
+            return "contradiction"
+        return "unauthorised" if callers_say & FAILING else "failing"
+
+    def says(self, parts: list[object], weights: Weights) -> int:
+        """Return what all statuses in `parts`, which it fills with what is in them, say together.
+
+        It looks at the outer ones first, and not by recursion, whose depth the server would decide.
+        """
+        says, left = 0, self.left
+        for value in parts:
+            if type(value) is dict:
+                if SETTLED.issuperset(value) and type(code := value.get("ApiStatusCode")) is int:
+                    name = value.get("ApiStatus")
+                    said = weights[code, name] if type(name) is str else weights.of(code, name)
+                    says |= said
+                    if said != SUCCESS:
+                        self.culprits.setdefault(said, value)
+                else:
+                    says |= self._weigh(value, weights)
+                if len(parts) < left:
+                    for item in value.values():
+                        if type(item) is dict or type(item) is list:
+                            parts.append(item)  # noqa: PERF401  # twice as fast as a comprehension of a few
+            elif type(value) is list and value and not _CONTAINERS.isdisjoint(map(type, value)):
+                parts += [item for item in value if item and (type(item) is dict or type(item) is list)]
+        self.left = left - len(parts)
+        return says
+
+    def _weigh(self, value: Object, weights: Weights) -> int:
+        """Say what the status of an object means, 0 where it has none."""
+        code = None
+        if not (SETTLED.issuperset(value) or settle(value)):
+            self.is_settled = False
+            if has_twins(value) and any(key.casefold() in _DECIDING for key in value):
+                code = _UNREADABLE
+        code, name = code or value.get("ApiStatusCode"), value.get("ApiStatus")
+        if code is None and name is None:
+            return 0
+        said = weights.of(code, name)
+        if said != SUCCESS:
+            self.culprits.setdefault(said, value)
+        return said
+
+
+def path_to(answer: object, target: object) -> str:
+    """Return the path to an object in an answer; only the branch that is looked at is kept in memory."""
+    branch: list[tuple[str | int, Iterator[tuple[str | int, object]]]] = [("$", iter(_items(answer)))]
+    if answer is target:
+        return "$"
+    while branch:
+        step = next(branch[-1][1], None)
+        if step is None:
+            branch.pop()
+            continue
+        key, value = step
+        if value is target:
+            return place("$", (*(name for name, _ in branch[1:]), key))
+        if type(value) is dict or type(value) is list:
+            branch.append((key, iter(_items(value))))
+    return "$"
+
+
+def _items(value: object) -> Iterable[tuple[str | int, object]]:
+    return value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
