@@ -64,22 +64,7 @@ async def once(
         ConfigurationError: its result holds a secret, and the journal is not encrypted.
         CaxtonError: what the call raised; a refusal is raised again at each further call.
     """
-    if not reference.strip():
-        raise InvalidRequest("a payment that is made once needs a reference of its own")
-    returns: Any = endpoint.returns  # to mypy a class is not Hashable
-    if not journal.is_encrypted and holds_secret(returns):
-        raise ConfigurationError(
-            f"what {endpoint.name} returns holds a secret, which only an encrypted journal keeps: set "
-            "CAXTON_JOURNAL_KEY_FILE"
-        )
-    money = money_of(request)
-    planned = PlannedRow(
-        reference=reference,
-        request=encode_request(request, is_encrypted=journal.is_encrypted),
-        digest=request_digest(request, journal.salt, leave_out=reference),
-        amount=f"{money.amount:f}" if money else None,
-        currency=money.currency if money else None,
-    )
+    planned = _planned(endpoint, request, reference, journal)
     new = NewBatch(name=f"once {endpoint.name}", endpoint=endpoint.name, binding=binding_of(caxton), kind="once")
     worker = await journal.payments.worker()
     found = await _take(worker, journal, new, planned, caxton.settings.deadline_s)
@@ -91,6 +76,26 @@ async def once(
         # From here on the payment is the journal's: cancelling the caller leaves it alone.
         result = await asyncio.shield(journal.payments.run(found.id, paying))
     return Once(RowState.ACCEPTED, result, isinstance(found, Known), reference)
+
+
+def _planned(endpoint: Endpoint[Request, Any], request: Request, reference: str, journal: Journal) -> PlannedRow:
+    """Return the row of a payment, when its request and result may be kept."""
+    if not reference.strip():
+        raise InvalidRequest("a payment that is made once needs a reference of its own")
+    returns: Any = endpoint.returns  # to mypy a class is not Hashable
+    if not journal.is_encrypted and holds_secret(returns):
+        raise ConfigurationError(
+            f"what {endpoint.name} returns holds a secret, which only an encrypted journal keeps: set "
+            "CAXTON_JOURNAL_KEY_FILE"
+        )
+    money = money_of(request)
+    return PlannedRow(
+        reference=reference,
+        request=encode_request(request, is_encrypted=journal.is_encrypted),
+        digest=request_digest(request, journal.salt, leave_out=reference),
+        amount=f"{money.amount:f}" if money else None,
+        currency=money.currency if money else None,
+    )
 
 
 async def _take(worker: Worker, journal: Journal, new: NewBatch, planned: PlannedRow, wait_s: float) -> Taken | Known:

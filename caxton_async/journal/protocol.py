@@ -141,14 +141,6 @@ class JournalReader(Protocol):
         """
         ...
 
-    def check(self) -> None:
-        """Look at everything in the journal, which takes seconds for each million rows.
-
-        Raises:
-            JournalRefused: something is not as it was written.
-        """
-        ...
-
     def seal(self, batch: int) -> str:
         """Return the digest (hexadecimal) of the batch's rows as they are in the journal, as `seal.Seal` makes it."""
         ...
@@ -200,6 +192,14 @@ class Journal(JournalReader, Protocol):
 
     async def join(self, *, name: str = "", concurrency: int = 64) -> "Worker":
         """Make a worker, which lives as long as its process holds its lock; at most `concurrency` rows are its own."""
+        ...
+
+    def check(self) -> None:
+        """Look at everything in the journal, which takes seconds for each million rows.
+
+        Raises:
+            JournalRefused: something is not as it was written.
+        """
         ...
 
     def sweep(self) -> int:

@@ -59,11 +59,8 @@ async def take_step(
     try:
         result = await caxton.call(endpoint, request)
         step = Step(_ACCEPTED, result)
-        elapsed_s = time.monotonic() - began
-        status = RowStatus(state=RowState.ACCEPTED, sent=Sent.YES, started_at=started_at, elapsed_s=elapsed_s)
     except CaxtonError as error:
         step = Step(judge(error, repeatable=endpoint.repeatable), error=error)
-        status = status_of(step.verdict, error, started_at=started_at, elapsed_s=time.monotonic() - began)
     except BaseException as error:
         said = f"interrupted by {type(error).__name__} while it was being sent"
         status = RowStatus(state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said, started_at=started_at)
@@ -71,6 +68,7 @@ async def take_step(
         with suppress(asyncio.CancelledError):
             await _record(worker, rows, status, None)
         raise
+    status = status_of(step.verdict, step.error, started_at=started_at, elapsed_s=time.monotonic() - began)
     await _record(worker, rows, status, _answer(step) if keeps_answer else None)
     return step
 

@@ -51,8 +51,10 @@ def judge(error: CaxtonError, *, repeatable: bool) -> Verdict:
     return Verdict(RowState.UNKNOWN)
 
 
-def status_of(verdict: Verdict, error: CaxtonError, *, started_at: float, elapsed_s: float) -> RowStatus:
-    """Return what the journal keeps of a row that met an error: no secret, and no account number."""
+def status_of(verdict: Verdict, error: CaxtonError | None, *, started_at: float, elapsed_s: float) -> RowStatus:
+    """Return what the journal keeps of the outcome of a call: no secret, and no account number."""
+    if error is None:
+        return RowStatus(state=verdict.state, sent=Sent.YES, started_at=started_at, elapsed_s=elapsed_s)
     api_status = getattr(error, "api_status", None)
     return RowStatus(
         state=verdict.state,

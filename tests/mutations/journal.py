@@ -6,7 +6,7 @@ from tests.mutations import Around, Mutation, returning
 
 FILES, PROCESSES, CONFORMANCE = "unit/journal/test_files.py", "unit/journal/test_processes.py", "test_conformance.py"
 CLAIMS = "caxton_async.journal.sqlite.claims"
-DATABASE = "caxton_async.journal.sqlite.database"
+OPEN_FILE = "caxton_async.journal.sqlite.open_file"
 DUPLICATES = "caxton_async.journal.sqlite.duplicates"
 TABLES = "caxton_async.journal.sqlite.tables"
 
@@ -70,7 +70,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a file that takes the journal's place is noticed",
-        f"{DATABASE}:Database._check_in_place",
+        f"{OPEN_FILE}:OpenFile._check_in_place",
         returning(None),
         (f"{FILES}::test_a_file_that_takes_its_place_stops_it",),
     ),
@@ -106,7 +106,7 @@ MUTATIONS = (
     ),
     Mutation(
         "journals are private",
-        f"{DATABASE}:check_private",
+        f"{OPEN_FILE}:check_private",
         returning(None),
         (f"{FILES}::test_a_file_that_is_not_its_own_is_refused",),
     ),
@@ -118,7 +118,7 @@ MUTATIONS = (
     ),
     Mutation(
         "plans are compared one after the other",
-        "caxton_async.journal.sqlite.planning:Plan._held",
+        "caxton_async.journal.sqlite.planning:Planner._held",
         returning(nullcontext()),
         (f"{CONFORMANCE}::test_of_two_plans_at_once_one_finds_the_other",),
     ),

@@ -92,26 +92,10 @@ def create(path: Path, state_folder: Path, cipher: Cipher | None) -> None:
         JournalRefused: something of that name exists, or it cannot be made.
     """
     draft = path.with_name(f"{path.name}-new-{os.getpid()}-{secrets.token_hex(4)}")
-    number = secrets.token_hex(8)
-    facts = {
-        "id": number,
-        "salt": secrets.token_hex(8),
-        "epoch": "0",
-        "is_open": "0",
-        "key": cipher.key_id if cipher else "",
-    }
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        with refusing(path):
-            connection = connect(draft)
-            connection.execute(f"PRAGMA application_id={tables.APPLICATION_ID}")
-            migrate(connection)
-            connection.executemany(
-                tables.SET_FACT, [(name, value, tables.checksum(name, value)) for name, value in facts.items()]
-            )
-            connection.close()
-        Register(state_folder).confirm(path, number, 0)
+        Register(state_folder).confirm(path, _fill(draft, cipher), 0)
         os.link(draft, path)
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
@@ -126,3 +110,24 @@ def create(path: Path, state_folder: Path, cipher: Cipher | None) -> None:
         for suffix in ("", "-journal"):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
     raise JournalRefused(f"the journal {path} {problem}")
+
+
+def _fill(draft: Path, cipher: Cipher | None) -> str:
+    """Make the tables of a new journal, and return its number."""
+    facts = {
+        "id": secrets.token_hex(8),
+        "salt": secrets.token_hex(8),
+        "epoch": "0",
+        "is_open": "0",
+        "key": cipher.key_id if cipher else "",
+    }
+    with refusing(draft):
+        connection = connect(draft)
+        try:
+            connection.execute(f"PRAGMA application_id={tables.APPLICATION_ID}")
+            migrate(connection)
+            values = [(name, value, tables.checksum(name, value)) for name, value in facts.items()]
+            connection.executemany(tables.SET_FACT, values)
+        finally:
+            connection.close()
+    return facts["id"]

@@ -35,7 +35,7 @@ class Locks:
     """
 
     def __init__(self, journal: Path) -> None:
-        self._folder = journal.with_name(journal.name + "-locks")
+        self._folder = _folder_of(journal)
         self._files: dict[str, int] = {}
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -108,10 +108,6 @@ class Locks:
         """Have the journal open together with others; only while `write` is held."""
         fcntl.flock(self._files["open"], fcntl.LOCK_SH)
 
-    def leave(self) -> None:
-        """Have the journal open no more."""
-        fcntl.flock(self._files["open"], fcntl.LOCK_UN)
-
     @property
     def opened_file(self) -> str:
         """What the first process noted of the file that all have open."""
@@ -154,6 +150,25 @@ class Locks:
         """Release everything."""
         for name in list(self._files):
             os.close(self._files.pop(name))
+
+
+@contextmanager
+def shared_with_writers(journal: Path) -> Iterator[None]:
+    """Keep writers away for a moment, without being one of them; where there are no locks yet nobody writes."""
+    try:
+        descriptor = os.open(_folder_of(journal) / "write", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _folder_of(journal: Path) -> Path:
+    return journal.with_name(journal.name + "-locks")
 
 
 _OPEN: "weakref.WeakSet[Locks]" = weakref.WeakSet()

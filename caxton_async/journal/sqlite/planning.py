@@ -71,7 +71,7 @@ def discard_left_behind(tx: Transaction) -> None:
         discard(tx, batch)
 
 
-class Plan:
+class Planner:
     """The writing of one batch by a planner, a worker whose end has what is unfinished removed."""
 
     def __init__(self, database: Database, writer: GroupWriter[Transaction], planner: int) -> None:

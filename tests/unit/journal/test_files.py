@@ -177,7 +177,7 @@ async def test_a_failed_write_is_the_last(file_place: Place, spoil: str) -> None
         async with file_place.open() as journal:
             worker = await journal.join()
             taken = await worker.take(batch)
-            connection = journal._database._connection
+            connection = journal._database._file.connection
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA {spoil}={pages if spoil == 'max_page_count' else 1}")
             too_long = outcome(error="x" * 1_000_000)
@@ -201,7 +201,7 @@ async def test_a_foreign_reader_is_waited_for(file_place: Place, caplog, monkeyp
     async with file_place.open() as journal, await journal.join() as worker:
         taken = await worker.take(batch)
         told = threading.Event()
-        monkeypatch.setattr("caxton_async.journal.sqlite.database._log.warning", lambda *_: told.set())
+        monkeypatch.setattr("caxton_async.journal.sqlite.open_file._log.warning", lambda *_: told.set())
         with closing(sqlite3.connect(file_place.where, check_same_thread=False)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM rows").fetchone()
