@@ -35,10 +35,12 @@ class Register:
     def __init__(self, state_folder: Path) -> None:
         self._folder = state_folder / _FOLDER
 
-    def find_problem(self, journal: Path, number: str, epoch: int, is_journal: Callable[[Path], bool]) -> str | None:
+    def find_problem(
+        self, journal: Path, number: str, epoch: int, is_another: Callable[[Path, Path, str], bool]
+    ) -> str | None:
         """Return why the file at `journal` may be a copy of journal `number`; None when it is the one that is known.
 
-        `is_journal` tells whether another path holds a journal of this number too.
+        `is_another` tells whether another path holds another file that is a journal of this number too.
         """
         known = self._read(number)
         if known is None:
@@ -46,7 +48,7 @@ class Register:
         if epoch not in {known.epoch, known.coming}:
             return "it is an older copy: the journal was opened since it was made"
         # One that was moved is the only one of its number.
-        if known.path != str(journal) and is_journal(Path(known.path)):
+        if known.path != str(journal) and is_another(Path(known.path), journal, number):
             return f"it is a copy of {known.path}"
         return None
 

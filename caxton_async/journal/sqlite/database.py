@@ -3,15 +3,15 @@
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from caxton_async.errors import JournalError, JournalRefused
+from caxton_async.errors import JournalRefused
 from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.sqlite import checks
 from caxton_async.journal.sqlite.copies import Register
-from caxton_async.journal.sqlite.handle import connect, refusing
+from caxton_async.journal.sqlite.handle import is_another_of_number, refusing
 from caxton_async.journal.sqlite.locks import Locks, shared_with_writers
 from caxton_async.journal.sqlite.open_file import OpenFile
 from caxton_async.journal.sqlite.transaction import Transaction
@@ -138,7 +138,7 @@ class Database:
                 f"another file took the place of the journal {self.path}, which is in use: nothing is sent"
             )
         epoch = int(file.facts["epoch"])
-        self._copy_problem = self._register.find_problem(self.path, file.facts["id"], epoch, self._is_same_journal)
+        self._copy_problem = self._register.find_problem(self.path, file.facts["id"], epoch, is_another_of_number)
         if is_first:
             locks.opened_file = file.identity
             if not self._copy_problem:
@@ -164,15 +164,3 @@ class Database:
                 self._file.connection.close()
                 if self._locks is not None:
                     self._locks.close()
-
-    def _is_same_journal(self, other: Path) -> bool:
-        # Opening and closing our own file again would drop the locks that SQLite holds on it.
-        with suppress(OSError, sqlite3.Error, JournalError):
-            if not other.samefile(self.path):
-                connection = connect(other)
-                try:
-                    found = connection.execute("SELECT value FROM facts WHERE name = 'id'").fetchall()
-                    return found == [(self.facts["id"],)]
-                finally:
-                    connection.close()
-        return False

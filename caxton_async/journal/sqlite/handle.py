@@ -5,7 +5,7 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,19 @@ def identity_of(path: Path) -> str:
     except OSError:
         return ""
     return f"{found.st_dev} {found.st_ino}"
+
+
+def is_another_of_number(other: Path, path: Path, number: str) -> bool:
+    """Tell whether a path holds another file than `path`, which is a journal of the same number."""
+    # Opening and closing the same file again would drop the locks that SQLite holds on it.
+    with suppress(OSError, sqlite3.Error):
+        if not other.samefile(path):
+            connection = connect(other)
+            try:
+                return connection.execute("SELECT value FROM facts WHERE name = 'id'").fetchall() == [(number,)]
+            finally:
+                connection.close()
+    return False
 
 
 def check_private(path: Path) -> None:
