@@ -1,10 +1,8 @@
 """The asyncio client of the Caxton payments API: the public names, and nothing else."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from caxton_async.config import Configuration, Credentials, Environment, Settings
-from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import (
     AlreadyResolved,
     ApiError,
@@ -33,15 +31,17 @@ from caxton_async.errors import (
     TransitionRefused,
     UnreadableReply,
 )
-from caxton_async.events import Event
-from caxton_async.models import BulkSource, Envelope, WebhookEvent
-from caxton_async.secret import Secret
 
 if TYPE_CHECKING:
     from caxton_async.batch import BatchSummary, run_batch
     from caxton_async.client import CaxtonClient
+    from caxton_async.config import Configuration, Credentials, Environment, Settings
+    from caxton_async.endpoints import CATALOGUE, Endpoint
+    from caxton_async.events import Event
     from caxton_async.journal.once import Once, once
     from caxton_async.journal.opening import open_journal
+    from caxton_async.models import BulkSource, Envelope, WebhookEvent
+    from caxton_async.secret import Secret
 
 __all__ = [
     "CATALOGUE",
@@ -89,19 +89,28 @@ __all__ = [
     "run_batch",
 ]
 
-
-# These bring aiohttp with them, for which `caxton --version` must not wait.
-_HOMES = {
-    "BatchSummary": "caxton_async.batch",
-    "CaxtonClient": "caxton_async.client",
-    "Once": "caxton_async.journal.once",
-    "once": "caxton_async.journal.once",
-    "open_journal": "caxton_async.journal.opening",
-    "run_batch": "caxton_async.batch",
+# Where each name is, which is loaded when it is first named: the command line, and an import of the package alone,
+# wait for nothing that they do not use.
+_NAMES: Final = {
+    "batch": "BatchSummary run_batch",
+    "client": "CaxtonClient",
+    "config": "Configuration Credentials Environment Settings",
+    "endpoints": "CATALOGUE Endpoint",
+    "events": "Event",
+    "journal.once": "Once once",
+    "journal.opening": "open_journal",
+    "models": "BulkSource Envelope WebhookEvent",
+    "secret": "Secret",
 }
+_HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
