@@ -173,8 +173,9 @@ class Attempts:
         while True:
             if not await lane.limiter.acquire(call.deadline):
                 raise closed_error(call) if self.closed else _deadline_exceeded(call, call.sent)
-            if not endpoint.authorised or (token := lane.tokens.ready()) is not None:
-                return token if endpoint.authorised else None
+            token = lane.tokens.ready() if endpoint.authorised else None
+            if token is not None or not endpoint.authorised:
+                return token
             lane.limiter.release()  # the token went while the call waited for its place
             await self.token(call, lane.tokens)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, fields_dict, frozen
+from attrs import Factory, define, field, fields_dict, frozen
 
 from caxton_async.bank_details import BANK_DETAILS, check_bank_details, doubts_about
 from caxton_async.batch.input.cells import clean, is_empty, read_text
@@ -82,6 +82,10 @@ def input_digest(path: str | Path) -> str:
     raise ConfigurationError(f"{path} cannot be read: {problem}")
 
 
+def _has_bank_details(file: "InputFile") -> bool:
+    return file.endpoint.sends is not None and bool(BANK_DETAILS & fields_dict(file.endpoint.sends).keys())
+
+
 @define
 class InputFile:
     """A file of rows, which is read from its beginning each time that it is iterated over, in constant memory.
@@ -98,7 +102,7 @@ class InputFile:
     endpoint: Endpoint[Any, Any]
     options: InputOptions = field(factory=InputOptions)
     check: Check | None = None
-    _has_bank_details: bool = field(init=False)
+    _has_bank_details: bool = field(init=False, default=Factory(_has_bank_details, takes_self=True))
     _problems: Problems = field(init=False, factory=Problems)
     _records: RecordReader | None = field(init=False, default=None)
     _lines_by_reference: dict[str, int] = field(init=False, factory=dict)
@@ -112,10 +116,6 @@ class InputFile:
     def digest(self) -> str:
         """The SHA-256, in hexadecimal, of the bytes of which the rows were made."""
         return self._records.digest if self._records else ""
-
-    @_has_bank_details.default
-    def _detect_bank_details(self) -> bool:
-        return self.endpoint.sends is not None and bool(BANK_DETAILS & fields_dict(self.endpoint.sends).keys())
 
     def __iter__(self) -> Iterator[Row]:
         header = Header(self.endpoint.sends, self.options.columns)
