@@ -156,8 +156,10 @@ class CaxtonClient:
             )
             if value is not None
         }
-        evolve(self.settings, **options)  # checks the values
-        view = evolve(self._view, **options)
+        view = self._view
+        if options:
+            evolve(self.settings, **options)  # checks the values
+            view = evolve(view, **options)
         return self._with(view if reference is None else evolve(view, reference=reference))
 
     # --- calls ---

@@ -5,9 +5,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
-from caxton_async.errors import Sent, TransitionRefused
+from caxton_async.errors import InvalidRequest, Sent, TransitionRefused
 
 
 class RowState(Enum):
@@ -128,6 +128,16 @@ class BatchInfo(NewBatch):
     paused_reason: str | None = None
 
 
+def _storable(_instance: object, attribute: "Attribute[str]", value: str | None) -> None:
+    if value is not None and not value.isascii() and to_storable(value) != value:
+        raise InvalidRequest(f"the {attribute.name} of a row holds half a character: write it anew")
+
+
+def to_storable(text: str) -> str:
+    """Return a text that every database keeps; half characters, as of a name that is not UTF-8, are written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 @frozen(kw_only=True)
 class PlannedRow:
     """A row as the journal first takes it.
@@ -137,13 +147,13 @@ class PlannedRow:
     row that this one tries anew: a row is followed by one other at most.
     """
 
-    reference: str
+    reference: str = field(validator=_storable)
     request: bytes = field(repr=False)
     digest: bytes = field(repr=False)
     line: int | None = None
     amount: str | None = None
     currency: str | None = None
-    beneficiary: str | None = None
+    beneficiary: str | None = field(default=None, validator=_storable)
     follows: int | None = None
 
 

@@ -55,9 +55,11 @@ async def take_step(
         await _record(worker, rows, status, None)
         expired = NotSent(f"{endpoint.name} was not sent: the claim on its row was too old", endpoint=endpoint.name)
         return Step(_EXPIRED, error=expired)
+    # Events and warnings tell which row they are of.
+    view = caxton.with_options(reference=rows[0].reference) if len(rows) == 1 else caxton
     step: Step[Result]
     try:
-        result = await caxton.call(endpoint, request)
+        result = await view.call(endpoint, request)
         step = Step(_ACCEPTED, result)
     except CaxtonError as error:
         step = Step(judge(error, repeatable=endpoint.repeatable), error=error)

@@ -1,5 +1,6 @@
 """What workers do to rows, each inside a transaction: join, take, record, end, and sweep."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -20,15 +21,17 @@ from caxton_async.journal.states import (
     RowState,
     RowStatus,
     row_id,
+    to_storable,
 )
 
+_log = logging.getLogger("caxton_async")
 LAST: Final = 0xFFFFFFFF  # the last position of a batch
 GIVEN_UP: Final = "its process ended while it was being sent"
 
 
 def join(tx: Transaction, locks: Locks, name: str) -> int:
     """Make a worker, whose lock is held before anybody can see it."""
-    worker = tx.insert("INSERT INTO workers (name, started_at) VALUES (?, ?)", name, tx.now)
+    worker = tx.insert("INSERT INTO workers (name, started_at) VALUES (?, ?)", to_storable(name), tx.now)
     locks.own_worker(worker)
     return worker
 
@@ -129,8 +132,17 @@ def take_one(tx: Transaction, worker: int, batch: int, planned: PlannedRow) -> T
             "its own; nothing was sent"
         )
     if row.state in SENDABLE or (row.state is RowState.RESOLVED and row.status.paid is False):
+        if row.request is None:  # it was pruned
+            found = _with_request(tx, row, planned)
         return _claim(tx, worker, _checked(tx, found[0]), found[0])
     return Known(row=row, is_in_flight=row.state is RowState.SENDING)
+
+
+def _with_request(tx: Transaction, row: JournalRow, planned: PlannedRow) -> list[Any]:
+    request = tables.sealed(tx.cipher, planned.request, row.id, b"request")
+    values = (row.id, row.reference, request, row.digest, row.line, row.amount, row.currency, row.beneficiary)
+    tx.run("UPDATE rows SET request = ?, planned_sum = ? WHERE id = ?", request, tables.checksum(*values), row.id)
+    return tx.ask(tables.BY_ID, row.id)
 
 
 def batch_of_singles(tx: Transaction, new: NewBatch) -> int:
@@ -196,6 +208,8 @@ def _contradict(tx: Transaction, row: JournalRow, stands: Sequence[Any], *, is_p
     differs = row.state is not RowState.RESOLVED or row.status.paid is not is_paid
     note = f"a late answer says that it was {'paid' if is_paid else 'not paid'}, after it was {row.state.value}"
     decide(tx, row.id, is_paid, note, "the API", alarm=differs)
+    if differs:
+        _log.warning("row %r of batch %s: %s; look into it at once", row.reference, row.batch, note)
     if row.state is RowState.RESOLVED and differs:
         status = evolve(row.status, paid=is_paid)
         values = tables.status_values(row.id, status, worker=row.worker, attempt=row.attempt, answer=None)
@@ -204,7 +218,7 @@ def _contradict(tx: Transaction, row: JournalRow, stands: Sequence[Any], *, is_p
 
 def decide(tx: Transaction, row: int, paid: bool, note: str, who: str, *, alarm: bool = False) -> None:  # noqa: FBT001 -- a row of the table
     """Append a decision."""
-    values = (row, int(paid), note, who, tx.now, int(alarm))
+    values = (row, int(paid), to_storable(note), to_storable(who), tx.now, int(alarm))
     tx.run(tables.DECIDE, *values, tables.checksum(*values))
 
 

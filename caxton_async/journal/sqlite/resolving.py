@@ -22,7 +22,7 @@ _OPEN_STATES: Final = "('planned', 'sending', 'not_sent', 'unknown')"
 _PRUNE: Final = "UPDATE rows SET request = NULL, planned_sum = ?, answer = NULL, status_sum = ? WHERE id = ?"
 _PRUNABLE: Final = (
     f"{tables.ROWS.partition(' WHERE')[0]} WHERE id > ? AND id <= ? AND (request NOTNULL OR answer NOTNULL) "
-    "ORDER BY id LIMIT ?"
+    f"AND (? OR (started_at < ? AND state NOT IN {_OPEN_STATES})) ORDER BY id LIMIT ?"
 )
 _UNSENT: Final = f"{tables.ROWS.partition(' WHERE')[0]} WHERE state IN ('planned', 'not_sent', 'sending')"
 _ADOPTED: Final = "the journal is a copy that was adopted, so it may have been sent since the copy was made"
@@ -65,11 +65,13 @@ def prune(database: Database, before: float) -> int:
     pruned = 0
     # What is removed is overwritten, in the file and in its rollback journal.
     database.ask("PRAGMA secure_delete=ON")
-    for number, _, created_at, *_ in database.ask(tables.BATCHES):
-        is_open = database.ask(f"SELECT 1 FROM counts WHERE batch = ? AND rows AND state IN {_OPEN_STATES}", number)  # noqa: S608
-        if created_at >= before or is_open:
+    for batch in map(tables.to_batch, database.ask(tables.BATCHES)):
+        is_single = batch.kind == "once"  # its payments end one by one
+        is_open = database.ask(f"SELECT 1 FROM counts WHERE batch = ? AND rows AND state IN {_OPEN_STATES}", batch.id)  # noqa: S608
+        if not is_single and (is_open or batch.created_at >= before):
             continue
-        while found := database.ask(_PRUNABLE, row_id(number, 0), row_id(number, LAST), _CHUNK):
+        first, last = row_id(batch.id, 0), row_id(batch.id, LAST)
+        while found := database.ask(_PRUNABLE, first, last, not is_single, before, _CHUNK):
             with database.transaction() as tx:
                 tx.run_many(_PRUNE, [_pruned(values) for values in found])
             pruned += len(found)

@@ -9,7 +9,7 @@ from attrs import asdict, fields
 
 from caxton_async.errors import JournalRefused, Sent
 from caxton_async.journal.encryption import Cipher
-from caxton_async.journal.states import BatchInfo, Binding, JournalRow, NewBatch, RowState, RowStatus
+from caxton_async.journal.states import BatchInfo, Binding, JournalRow, NewBatch, RowState, RowStatus, to_storable
 
 # "Cxtj": tells a journal from any other SQLite file.
 APPLICATION_ID: Final = 0x4378746A
@@ -128,10 +128,10 @@ def status_values(
         worker,
         attempt,
         None if status.sent is None else status.sent.value,
-        status.error,
+        None if status.error is None else to_storable(status.error),
         status.http_status,
         status.api_status_code,
-        status.api_status,
+        None if status.api_status is None else to_storable(status.api_status),
         _real(status.started_at),
         _real(status.elapsed_s),
         None if status.paid is None else int(status.paid),

@@ -504,3 +504,41 @@ async def test_pruning_removes_requests_of_finished_batches(place: Place) -> Non
         assert [found.request for found in journal.rows(done)] == [None, None]
         assert all(found.request for found in journal.rows(left))
         assert journal.same_requests(rows(1), since=0.0).count == 1
+
+
+async def test_pruning_forgets_old_single_payments_alone(place: Place) -> None:
+    """A single payment is pruned by its own age; one that is to be made anew gets its request back."""
+    async with place.open() as journal, await journal.join() as worker:
+        for reference, state in (("old", RowState.UNKNOWN), ("open", RowState.UNKNOWN)):
+            taken = await worker.take_one(SINGLE, row(reference))
+            assert isinstance(taken, Taken)
+            await worker.record(taken, outcome(state), b"answer")  # at a fixed time in the past
+        new = await worker.take_one(SINGLE, row("new"))
+        assert isinstance(new, Taken)
+        await worker.record(new, evolve(outcome(), started_at=time.time()), b"answer")
+        batch = taken.id >> 32
+        journal.resolve(batch, [Decision("old", False, "by phone")], who="ada")
+
+        assert journal.prune(before=time.time() - 60) == 1
+        assert [found.request is None for found in journal.rows(batch)] == [True, False, False]
+        again = await worker.take_one(SINGLE, row("old"))
+        assert isinstance(again, Taken)
+        assert again.request == row("old").request
+        await worker.record(again, outcome())
+        journal.check()
+
+
+async def test_half_characters_end_no_journal(place: Place) -> None:
+    """A name that is not UTF-8 is refused in a reference, and written out in what people and servers say."""
+    with pytest.raises(InvalidRequest, match="half a character"):
+        row("row-\udce4", b"request")
+    batch = await planned_with(place, RowState.UNKNOWN)
+    async with place.open() as journal, await journal.join(name="\udce4") as worker:
+        journal.resolve(batch, [Decision("row-1", True, "\udce4")], who="J\udce4n")
+        other = await plan(journal)
+        taken = await worker.take(other.id)
+        assert taken is not None
+        await worker.record(taken, outcome(RowState.REJECTED, error="no\ud800", api_status="\udfff"))
+
+        assert [(one.who, one.note) for one in journal.decisions(batch)] == [("J\\udce4n", "\\udce4")]
+        assert [one.reason for one in journal.reasons(other.id)] == ["\\udfff"]
