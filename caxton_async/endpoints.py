@@ -43,7 +43,7 @@ def placeholders(path: str) -> tuple[str, ...]:
     return tuple(_PLACEHOLDER.findall(str(path)))
 
 
-def _acts_for(_instance: object, attribute: "Attribute[str]", value: object) -> None:
+def _acts_for(_instance: object, attribute: "Attribute[Any]", value: object) -> None:
     if value not in {"client", "account", "user"}:
         raise ConfigurationError(f"{attribute.name} of an endpoint is client, account or user, not {value!r}")
 

@@ -13,7 +13,10 @@ Value = TypeVar("Value")
 # Few callers ask for what stands around the result, so that it is read when they do: until then it is a partial.
 def read_now(value: Value | partial[Value]) -> Value:
     """Return a value that may have been left for later."""
-    return value() if isinstance(value, partial) else value
+    if isinstance(value, partial):
+        read: Value = value()
+        return read
+    return value
 
 
 @frozen
