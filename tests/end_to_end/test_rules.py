@@ -21,6 +21,7 @@ from caxton_async import (
 )
 from caxton_async.emulator import Emulator, Fault
 from tests.support.harness import assert_clean, client, failure, hold, outcomes, virtual
+from tests.support.replies import FAILED, as_json
 
 PATIENT = {"deadline_s": 3600.0, "attempt_timeout_s": 3600.0}
 LIFE_S = 2_591_999  # of the emulator's tokens
@@ -266,7 +267,9 @@ async def test_a_401_in_the_envelope_is_replayed() -> None:
 
 async def test_a_refused_client_in_the_envelope_drops_the_token_and_is_not_replayed() -> None:
     """When the answer says that the client is not authorised, the call is not repeated, and the next one logs in."""
-    fault = Fault("failing_authorised", endpoint="create_wallet")
+    body = as_json({"Content": None, "AuthorisedClientModel": FAILED})
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    fault = Fault("mangled", endpoint="create_wallet", raw=raw)
     async with Emulator(faults=[fault]) as emulator, client(emulator) as caxton:
         error = await failure(caxton.wallets.create("w"), NotAuthorised)
         requests = emulator.count("create_wallet"), emulator.logins
