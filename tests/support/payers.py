@@ -14,6 +14,7 @@ from caxton_async import CaxtonClient, once
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.errors import OutcomeUnknown
 from caxton_async.journal import RowState
+from caxton_async.journal.sqlite import open_file
 from caxton_async.models import MoveFunds
 from tests.support.payments import Place, outcome
 
@@ -23,9 +24,11 @@ PROCESSES.set_forkserver_preload(["tests.support.payers"])
 _LIFE_S = 60  # the alarm ends a process that hangs
 
 
-def pay_rows(place: Place, batch: int, ledger: Path, concurrency: int, seed: int) -> None:
-    """Send the rows of a batch until none is left: the whole life of a process."""
+def pay_rows(place: Place, batch: int, ledger: Path, concurrency: int, seed: int, crash_at: int = 0) -> None:
+    """Send the rows of a batch until none is left, or until a chosen statement: the whole life of a process."""
     signal.alarm(_LIFE_S)
+    if crash_at:
+        crash_before(crash_at)
     asyncio.run(_pay_rows(place, batch, ledger, concurrency, random.Random(seed)))
 
 
@@ -42,9 +45,28 @@ async def _pay_rows(place: Place, batch: int, ledger: Path, concurrency: int, ch
         await asyncio.gather(*(work(worker) for _ in range(concurrency)))
 
 
-def start(place: Place, batch: int, ledger: Path, *, concurrency: int = 8, seed: int = 0):
+def crash_before(statement: int) -> None:
+    """Kill this process before it carries out a statement on a journal in a file, counted from the first."""
+    left, connect = statement, open_file.connect
+
+    def count(_: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def traced(path: Path):
+        connection = connect(path)
+        connection.execute("PRAGMA cache_size=1")  # pages are written before the commit, which is then rolled back
+        connection.set_trace_callback(count)
+        return connection
+
+    open_file.connect = traced
+
+
+def start(place: Place, batch: int, ledger: Path, *, concurrency: int = 8, seed: int = 0, crash_at: int = 0):
     """Start such a process."""
-    process = PROCESSES.Process(target=pay_rows, args=(place, batch, ledger, concurrency, seed))
+    process = PROCESSES.Process(target=pay_rows, args=(place, batch, ledger, concurrency, seed, crash_at))
     process.start()
     return process
 

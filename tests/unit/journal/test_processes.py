@@ -13,6 +13,7 @@ from caxton_async.journal import Recorded, RowState
 from tests.support.payers import PROCESSES, payments, start, until
 from tests.support.payments import Place, outcome, plan, states_of, take
 from tests.support.scale import scaled
+from tests.unit.journal.conftest import sqlite_place
 
 UNKNOWN, SENDING = RowState.UNKNOWN, RowState.SENDING
 
@@ -55,6 +56,38 @@ async def test_killed_workers_pay_nothing_twice_and_lose_nothing(place: Place, t
         assert all(paid[row.reference] for row in journal.rows(batch, [RowState.ACCEPTED, RowState.REJECTED]))
         assert counts[RowState.PLANNED] + counts[SENDING] + counts[RowState.NOT_SENT] == 0
         assert counts[UNKNOWN] <= 8 * kills
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        range(45, 120, 35),
+        pytest.param(range(1, 200, scaled(9, 1)), marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
+    ],
+    ids=["some", "all"],
+)
+@pytest.mark.parametrize("loses", ["", "-journal"], ids=["all left", "rollback journal lost"])
+async def test_a_kill_at_each_statement_pays_nothing_twice(tmp_path: Path, steps: range, loses: str) -> None:
+    """Wherever a process dies, another one ends its batch; without what SQLite would roll back, it refuses to."""
+    for step in steps:
+        (folder := tmp_path / str(step)).mkdir()
+        place, ledger = sqlite_place(folder, is_encrypted=False), folder / "ledger"
+        batch = await planned(place, 12)
+        await ended(start(place, batch, ledger, concurrency=3, crash_at=step))
+        if loses:
+            place.path.with_name(place.path.name + loses).unlink(missing_ok=True)
+        again = start(place, batch, ledger)
+        await ended(again)
+
+        assert max(payments(ledger).values(), default=1) == 1
+        if loses and again.exitcode:
+            with pytest.raises(JournalRefused, match="damaged"), place.open() as journal:
+                journal.check()
+            continue
+        with place.open() as journal:
+            counts = journal.counts(batch)
+            assert counts[UNKNOWN] <= 3
+            assert counts[RowState.ACCEPTED] + counts[RowState.REJECTED] + counts[UNKNOWN] == 12
 
 
 @pytest.mark.parametrize(
