@@ -191,8 +191,8 @@ def _class_hook(cls: Any, converter: Converter, own_hooks: Mapping[str, Hook]) -
     overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
     generated = make_dict_structure_fn(cls, converter, **overrides)
     known = (*names.values(), *TRIPLET)
-    SETTLED.learn(known)
-    is_sure = all(SETTLED.spelling_of(name) == name for name in known)
+    SETTLED.add_names(known)
+    is_sure = SETTLED.issuperset(known) and all(SETTLED.spelling_of(name) == name for name in known)
     if converter is _settled and is_sure and any(a.default is NOTHING for a in fields(cls)):
         return generated  # it cannot be given but keys that are spelled like this; what is no object has no such key
     settled = Settled(known)

@@ -91,20 +91,28 @@ class Settled(set[str]):
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__()
-        self._spellings: dict[str, str] = {}
-        self.learn(names)
+        self._names: dict[str, str] = {}
+        self._folded: set[str] = set()
+        self.add_names(names)
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Know some more names, unless they can be taken for one that is known already."""
+        for name in names:
+            if name.casefold() not in self._folded:
+                self._names[name.casefold()] = name
+            self.learn((name,))
 
     def learn(self, keys: Iterable[str]) -> None:
         """Remember those of `keys` that cannot be taken for one that is known already."""
         for key in keys:
             folded = key.casefold()
-            if folded not in self._spellings and len(self) < MAX_SHAPES and len(key) <= MAX_LENGTH:
-                self._spellings[folded] = key
+            if folded not in self._folded and len(self) < MAX_SHAPES and len(key) <= MAX_LENGTH:
+                self._folded.add(folded)
                 self.add(key)
 
     def spelling_of(self, key: str) -> str:
-        """Return a key as it is spelled here, itself if it stands for none that is known."""
-        return self._spellings.get(key.casefold(), key)
+        """Return a key as one of our names is spelled, itself if it stands for none of them."""
+        return self._names.get(key.casefold(), key)
 
 
 # Of all objects of all answers; the members that decide, and those of our classes, are known from the beginning.

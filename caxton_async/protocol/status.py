@@ -155,7 +155,12 @@ def _rule(meaning: Meaning, problem: str, *, early: bool | None = None, **column
 
 
 # What the signs mean.
-HTTP: Final = {"2xx": "200 or 201", "4xx": "a refusing 4xx", "5xx": "500 to 599", "other": "any other"}
+HTTP: Final = {
+    "2xx": "200, 201",
+    "4xx": ", ".join(map(str, sorted(REFUSING))),
+    "5xx": "500 to 599",
+    "other": "any other",
+}
 BODIES: Final = {
     "cut": "did not arrive whole",
     "unreadable": "is whole, but compressed, of unknown length, or no JSON",
@@ -171,7 +176,7 @@ BODIES: Final = {
 CONTENTS: Final = {
     "success": "says success in each of its statuses",
     "failing": "has failing statuses alone",
-    "mixed": "has both",
+    "mixed": "has statuses that say success and failing ones",
     "contradiction": "has a status that contradicts itself, or cannot be read",
     "silent": "has no status",
     "empty": "has nothing in it",

@@ -37,6 +37,7 @@ from caxton_async.batch import STATES
 from caxton_async.cli import build
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.config import from_env
+from caxton_async.protocol import status
 from tests.support.places import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -106,6 +107,28 @@ def endpoints() -> str:
         for endpoint in CATALOGUE.values()
     )
     return table("constant | method | sent to | path | repeatable | takes | returns", rows)
+
+
+def answers() -> str:
+    """Return the table of what counts as an answer."""
+    words = ((status.HTTP, "http"), (status.BODIES, "body"), (status.CONTENTS, "content"), (status.AROUND, "around"))
+    errors = {
+        status.Meaning.ACCEPTED: ("the result", "the result"),
+        status.Meaning.REFUSED: ("`ApiError`", "`ApiError`"),
+        status.Meaning.NOT_AUTHORISED: ("`NotAuthorised`", "`NotAuthorised`"),
+        status.Meaning.SERVER_FAILED: ("`OutcomeUnknown`", "`ServerFailed`"),
+        status.Meaning.UNKNOWN: ("`OutcomeUnknown`", "`UnreadableReply`"),
+    }
+    rows = []
+    for rule in status.RULES:
+        signs = (
+            ", or ".join(text for sign, text in known.items() if sign in (getattr(rule, column) or ()))
+            for known, column in words
+        )
+        early = ("yes", "the result") if rule.early else ("", errors[rule.meaning][1])
+        rows.append((*signs, early[0], errors[rule.meaning][0], early[1]))
+    head = "HTTP status is | the reply | its Content | around it | early | a payment | a call that may be repeated"
+    return table(head, rows)
 
 
 def variable_of(field: "attrs.Attribute[Any]") -> str:
@@ -244,6 +267,7 @@ def error_classes() -> str:
 API = REFERENCE / "api"
 TABLES: list[tuple[Path, str, Callable[[], str]]] = [
     (REFERENCE / "endpoints.md", "endpoints", endpoints),
+    (REFERENCE / "answers.md", "answers", answers),
     (REFERENCE / "settings.md", "settings", settings),
     (REFERENCE / "errors.md", "errors", errors),
     (REFERENCE / "events.md", "event-kinds", event_kinds),
