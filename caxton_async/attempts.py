@@ -31,9 +31,10 @@ from caxton_async.errors import (
 )
 from caxton_async.events import UNKNOWN, CallProgress, Reporter
 from caxton_async.limiter import Limiter
-from caxton_async.models import Envelope
+from caxton_async.models import Envelope, GetAccessToken
 from caxton_async.protocol.request import Caller, HttpRequest, Route, build_request, read_reply, route
 from caxton_async.retry import RetryBudget, delay_s, may_replay, rejects_token
+from caxton_async.secret import Secret
 from caxton_async.transport import Transport
 from caxton_async.version import own_version
 
@@ -105,6 +106,7 @@ class Attempts:
         self._id_numbers = itertools.count(1)
         self._warned: set[str] = set()
         self.closed = False
+        self.password: Secret | None = None  # the last that is known, which no error of any call repeats
 
     def begin(self, endpoint: Endpoint[Any, Any], view: View) -> CallProgress:
         """Give a call its correlation id and its deadline."""
@@ -198,6 +200,8 @@ class Attempts:
         draft.dispatched = False
         if token is not None:
             draft.secret_headers["Authorization"] = token.bearer
+        elif isinstance(request, GetAccessToken):
+            self.password = request.password
         self.reporter.report("attempt", call, Sent.NO)
         try:
             reply = await self._transport.send(draft)
@@ -206,7 +210,7 @@ class Attempts:
                 reply,
                 request=request,
                 correlation_id=call.correlation_id,
-                secrets=draft.secret_headers.values(),
+                secrets=(self.password, *draft.secret_headers.values()),
             )
         except CaxtonError as error:
             outcome = error.with_traceback(None)

@@ -64,6 +64,8 @@ class Session:
         self.rotation = Rotation(self.holder, self.login, self._reset, self._generate)
         # Made here and not before: a client that is made before a fork is opened after it, and ids must not repeat.
         self._attempts = Attempts(self.settings, self._transport, self.holder.suspects)
+        if isinstance(self.credentials.password, Secret):
+            self._attempts.password = self.credentials.password
         self._lane = Lane(self.holder, Limiter(self.settings.max_connections, self.settings.max_calls_per_second))
 
     async def aclose(self, drain_s: float | None = None) -> None:

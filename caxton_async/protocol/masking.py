@@ -13,7 +13,7 @@ from caxton_async.secret import Secret
 _PIECE = 8
 
 
-def mask(text: str, secrets: Iterable[Secret]) -> str:
+def mask(text: str, secrets: Iterable[Secret | None]) -> str:
     """Return `text` with `***` in place of each secret that it repeats, in whatever form.
 
     A server may repeat what it was sent as it is, escaped for a form, a URL, JSON or HTML, in base64, in other letters,
@@ -21,7 +21,7 @@ def mask(text: str, secrets: Iterable[Secret]) -> str:
     """
     pieces: set[str] = set()
     words: set[str] = set()
-    for secret in secrets:
+    for secret in filter(None, secrets):
         value = secret.reveal().removeprefix("Bearer ").strip()
         for form in _forms(value):
             if len(value) < _PIECE:
@@ -36,7 +36,8 @@ def _forms(value: str) -> set[str]:
     once = {value, value.upper(), value.lower(), *(escape(value) for escape in _ESCAPES)}
     forms = once | {escape(form) for form in once for escape in _ESCAPES}
     raw = value.encode("utf-8", "surrogatepass")
-    for before in range(3):  # where in a longer text the value begins decides about its letters in base64
+    # Where in a longer text the value begins decides about its letters in base64; of a short one there are too few.
+    for before in range(3 if len(value) >= _PIECE else 1):
         encoded = base64.b64encode(bytes(before) + raw).decode("ascii")
         inner = encoded[-(-before * 8 // 6) :].rstrip("=")
         forms |= {inner, inner.translate({ord("+"): "-", ord("/"): "_"})}

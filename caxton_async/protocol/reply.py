@@ -76,7 +76,7 @@ def read_reply(
     *,
     request: object = None,
     correlation_id: str = "",
-    secrets: Iterable[Secret] = (),
+    secrets: Iterable[Secret | None] = (),
 ) -> Envelope[T]:
     """Read what came back for `request`; no error quotes one of the `secrets`, nor a secret of the request.
 
@@ -168,7 +168,7 @@ class _Reading:
     reply: HttpReply
     correlation_id: str
     request: object
-    secrets: Iterable[Secret]
+    secrets: Iterable[Secret | None]
 
     def error_of(self, rule: Rule, signs: Signs, raw: object, problem: str | None) -> CaxtonError:
         """Make the error of an answer that does not count as accepted."""
