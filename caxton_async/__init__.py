@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from caxton_async.journal.once import Once, once
     from caxton_async.journal.opening import open_journal
     from caxton_async.models import BulkSource, Envelope, WebhookEvent
+    from caxton_async.protocol.encoding import to_jsonable
     from caxton_async.secret import Secret
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "once",
     "open_journal",
     "run_batch",
+    "to_jsonable",
 ]
 
 # Where each name is, which is loaded when it is first named: the command line, and an import of the package alone,
@@ -100,6 +102,7 @@ _NAMES: Final = {
     "journal.once": "Once once",
     "journal.opening": "open_journal",
     "models": "BulkSource Envelope WebhookEvent",
+    "protocol.encoding": "to_jsonable",
     "secret": "Secret",
 }
 _HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, fields, frozen
 
 from caxton_async.errors import ConfigurationError
 from caxton_async.events import Event
@@ -123,6 +123,10 @@ def _frozen_paths(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value)) if isinstance(given, Mapping) else value
 
 
+def _sorted_items(value: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(value.items()))
+
+
 def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value: object) -> None:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"paths is a mapping of names of endpoints to paths, not {type(value).__name__}")
@@ -168,7 +172,7 @@ class Settings:
 
     environment: Environment = field(default=Environment.SANDBOX, converter=_to_environment)
     base_url: str | None = field(default=None, validator=_base_url)
-    paths: Mapping[str, str] = field(factory=dict, converter=_frozen_paths, validator=_paths)
+    paths: Mapping[str, str] = field(factory=dict, converter=_frozen_paths, validator=_paths, eq=_sorted_items)
     connect_timeout_s: float = field(default=10, validator=_seconds)
     attempt_timeout_s: float = field(default=30, validator=_seconds)
     deadline_s: float = field(default=60, validator=_seconds)
@@ -184,6 +188,15 @@ class Settings:
     proxy: str | None = field(default=None, validator=_proxy, repr=False)
     on_event: Callable[[Event], None] | None = None
     user_agent_suffix: str = field(default="", validator=_suffix)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.proxy is not None and "@" in self.proxy:
+            raise TypeError("settings whose proxy has a password cannot be pickled")
+        values = {**{a.name: getattr(self, a.name) for a in fields(Settings)}, "paths": dict(self.paths)}
+        return _settings_from, (values,)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Settings":
+        return self  # it cannot be changed
 
     @property
     def root_url(self) -> str:
@@ -204,6 +217,10 @@ class Settings:
             return False
         harmless = {Settings(environment=e).origin for e in (Environment.SANDBOX, Environment.STAGING)}
         return self.origin not in harmless
+
+
+def _settings_from(values: dict[str, Any]) -> Settings:
+    return Settings(**values)
 
 
 @frozen

@@ -110,6 +110,9 @@ class Endpoint(Generic[Request, Result]):
         if self.body not in {"json", "text_json", "form"}:
             raise ConfigurationError(f"the body of {self.name} is json, text_json or form, not {self.body!r}")
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Endpoint[Request, Result]":
+        return self  # it cannot be changed
+
     def __reduce__(self) -> "tuple[Callable[..., object], tuple[object, ...]]":
         if CATALOGUE.get(self.name) is self:
             return _from_catalogue, (self.name,)

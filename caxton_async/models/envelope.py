@@ -19,6 +19,12 @@ def read_now(value: Value | partial[Value]) -> Value:
     return value
 
 
+def _keep(instance: object, name: str, value: Value) -> Value:
+    """Put a value that was read in place of what reads it: to those who look, the instance is what it was."""
+    object.__setattr__(instance, name, value)
+    return value
+
+
 @frozen
 class ApiStatus:
     """The triplet that says how the API took a call: code, status and description, as they came."""
@@ -65,7 +71,7 @@ class Content(Generic[T]):
     @property
     def status(self) -> ApiStatus:
         """What the API said of the call."""
-        return read_now(self._status)
+        return _keep(self, "_status", read_now(self._status))
 
     def __repr__(self) -> str:
         return f"Content(model={self.model!r}, expected_responses={self.expected_responses!r}, status={self.status!r})"
@@ -86,12 +92,12 @@ class Envelope(Generic[T]):
     @property
     def client(self) -> AuthorisedClientModel | None:
         """The client that the API took the caller for."""
-        return read_now(self._client)
+        return _keep(self, "_client", read_now(self._client))
 
     @property
     def user(self) -> AuthorisedUserModel | None:
         """The user that the API took the caller for."""
-        return read_now(self._user)
+        return _keep(self, "_user", read_now(self._user))
 
     @property
     def model(self) -> T:

@@ -1,7 +1,10 @@
 """Settings and credentials: what can work is accepted, what cannot is refused by its name, and never shown."""
 
+import copy
 import math
 import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,24 @@ from caxton_async.syntax import HEADER_VALUE, is_loopback, is_plain_path
 
 HIDDEN = "canary-4711"
 WHO = {"CAXTON_USERNAME": "u", "CAXTON_CLIENT_NAME": "c"}
+
+
+# --- copies ---
+
+
+@pytest.mark.parametrize("again", [lambda value: pickle.loads(pickle.dumps(value)), copy.copy, copy.deepcopy])
+def test_settings_survive_pickling_and_copying(again: Callable[[Settings], Settings]) -> None:
+    """Workers hand their settings on, and keep clients by them."""
+    settings = Settings(paths={"create_wallet": "w"}, deadline_s=7, proxy="http://127.0.0.1:3128", drain_s=0)
+
+    assert (again(settings), hash(again(settings))) == (settings, hash(settings))
+    assert again(settings) != Settings()
+
+
+def test_settings_with_a_secret_are_not_pickled() -> None:
+    """A proxy's URL may hold a password."""
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(Settings(proxy=f"http://user:{HIDDEN}@127.0.0.1:3128"))
 
 
 # --- where requests go ---

@@ -1,5 +1,10 @@
 """Endpoints: one value says all that a call needs, and one that cannot work is refused when it is made."""
 
+import copy
+import pickle
+from collections.abc import Callable
+from decimal import Decimal
+
 import attrs
 import pytest
 
@@ -58,6 +63,21 @@ def test_an_endpoint_that_cannot_work_is_refused(change: dict, said: str) -> Non
         Endpoint(**{"name": "x", "method": "GET", "path": "a", "sends": m.GetCountry} | change)
 
 
+def is_quoted(request: m.BanksForCurrency, result: None) -> bool:
+    """Confirm any answer."""
+    return request is not None and result is None
+
+
+@pytest.mark.parametrize("again", [lambda value: pickle.loads(pickle.dumps(value)), copy.copy, copy.deepcopy])
+def test_an_endpoint_survives_pickling_and_copying(again: Callable[[Endpoint], Endpoint]) -> None:
+    """One of the catalogue stays that one, so that workers may name it; another one is equal to what it was."""
+    own = Endpoint("quote", "POST", "quotes/{ccy}", m.BanksForCurrency, headers={"ccy": "Ccy"}, confirms=is_quoted)
+
+    assert all(again(endpoint) is endpoint for endpoint in CATALOGUE.values())
+    assert (again(own), hash(again(own)), again(own).headers) == (own, hash(own), {"ccy": "Ccy"})
+    assert again(attrs.evolve(CREATE_CARD, path="cards/{wallet_id}")) != CREATE_CARD
+
+
 def test_an_endpoint_cannot_be_changed() -> None:
     """Another one can be made of it; in place, nothing changes."""
     endpoint = CATALOGUE["create_user"]
@@ -75,3 +95,47 @@ def test_the_catalogue_is_in_order_and_cannot_be_changed() -> None:
     assert len(CATALOGUE) == 21
     with pytest.raises(TypeError):
         CATALOGUE["x"] = CREATE_CARD
+
+
+@pytest.mark.parametrize("whom", ["client", "account", "user"])
+def test_an_endpoint_says_for_whom_it_acts(whom: str) -> None:
+    """An account, unless it says so; and of no other kind."""
+    assert Endpoint("x", "GET", "a").acts_for == "account"
+    assert Endpoint("x", "GET", "a", acts_for=whom).acts_for == whom
+    with pytest.raises(ConfigurationError, match="acts_for of an endpoint is client, account or user"):
+        Endpoint("x", "GET", "a", acts_for=f"{whom}s")
+
+
+GBP, POT = m.Balance(Decimal(1), "GBP"), m.Balance(Decimal(2), "POTBC-GBP")
+RATE = m.CardRate(Decimal("107.31"), "CHF", Decimal("100.0"), "GBP", Decimal("1.0731"))
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "result", "is_ours"),
+    [
+        ("move_funds", m.MoveFunds("GBP", "potbc-gbp ", 1), (GBP, POT), True),
+        ("move_funds", m.MoveFunds("GBP", "POTBC-GBP", 1), (POT, GBP), False),
+        ("move_funds", m.MoveFunds("GBP", "POT1-GBP", 1), (GBP, POT), False),
+        ("move_funds", m.MoveFunds("GBP", "POTBC-GBP", 1), (GBP,), False),
+        ("move_funds", m.MoveFunds("GBP", "POTBC-GBP", 1), (GBP, POT, POT), False),
+        ("move_funds", m.MoveFunds("GBP", "POTBC-GBP", 1), (), False),
+        ("create_pot", m.CreatePot("GBP", "POTBC-GBP"), (POT,), True),
+        ("create_pot", m.CreatePot("gbp", "potbc"), (POT,), True),
+        ("create_pot", m.CreatePot("USD", "POTBC"), (POT,), False),
+        ("create_pot", m.CreatePot("GBP", "POT1"), (POT,), False),
+        ("create_wallet", m.CreateWallet("Travel"), m.Wallet(1, " travel"), True),
+        ("create_wallet", m.CreateWallet("Travel"), m.Wallet(1, "Office"), False),
+        ("create_sub_account", m.CreateSubAccount("Ltd", "a@b.example"), m.SubAccount("u", "Ltd"), True),
+        ("create_sub_account", m.CreateSubAccount("Ltd", "a@b.example"), m.SubAccount("u", "Other"), False),
+        ("get_card_rate", m.GetCardRate("CHF", "GBP", 100), RATE, True),
+        ("get_card_rate", m.GetCardRate("EUR", "GBP", 100), RATE, False),
+        ("get_card_rate", m.GetCardRate("CHF", "USD", 100), RATE, False),
+        ("get_card_rate", m.GetCardRate("CHF", "GBP", 101), RATE, False),
+    ],
+)
+def test_an_answer_shows_whose_it_is(name: str, request_: object, result: object, *, is_ours: bool) -> None:
+    """Calls whose answers repeat what was asked for are confirmed by it, without white space and case."""
+    confirms = CATALOGUE[name].confirms
+
+    assert confirms is not None
+    assert confirms(request_, result) is is_ours

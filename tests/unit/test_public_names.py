@@ -57,6 +57,7 @@ NAMES = [
     "once",
     "open_journal",
     "run_batch",
+    "to_jsonable",
 ]
 # Each group of the client, its methods, and how each of them is called.
 GROUPS = {

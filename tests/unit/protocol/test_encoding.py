@@ -12,6 +12,8 @@ from attrs import define
 from hypothesis import given
 
 from caxton_async import models as m
+from caxton_async import to_jsonable
+from caxton_async.errors import OutcomeUnknown, Sent
 from caxton_async.protocol import encoding
 from caxton_async.protocol.encoding import EncodeError
 from caxton_async.secret import Secret
@@ -196,3 +198,48 @@ def test_any_value_is_written_as_json_or_refused(value: object) -> None:
     if body is not None:
         read_back = json.loads(body, parse_float=Decimal).get("Anything")
         assert msgspec.to_builtins(read_back, builtin_types=[Decimal]) == value
+
+
+def test_every_value_of_ours_has_a_form_in_json() -> None:
+    """A web handler hands a result on as it is; of a secret nothing is shown, and of a decimal every digit."""
+    balance = m.Balance(Decimal("1.50"), "GBP")
+    user = m.AuthorisedUserModel("u", login_timestamp=dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC))
+    envelope = m.Envelope(m.Content((balance,), ("IsValid",)), None, user)
+
+    plain = to_jsonable({"answer": envelope, "token": Secret(HIDDEN), 5: {Colour.RED}, "f": [0.5, math.inf, True]})
+
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["answer"]["content"]["model"][0] == {
+        **dict.fromkeys(m.Balance.__slots__[:-1]),
+        "balance": "1.50",
+        "ccy_code": "GBP",
+    }
+    assert plain["answer"]["user"]["login_timestamp"] == "2026-01-02T03:00:00+00:00"
+    assert (plain["token"], plain["5"], plain["f"]) == ("***", ["red"], [0.5, "inf", True])
+
+
+def test_an_error_has_a_form_in_json() -> None:
+    """Class, message, whether it was sent, and all that is known besides."""
+    error = OutcomeUnknown("who knows", endpoint="pay", http_status=202, sent=Sent.UNKNOWN)
+
+    plain = to_jsonable(error)
+
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain | {"error": "OutcomeUnknown", "message": "who knows", "sent": "unknown"} == plain
+    assert (plain["endpoint"], plain["http_status"], plain["correlation_id"]) == ("pay", 202, None)
+
+
+@pytest.mark.parametrize(
+    "request_", [m.MoveFunds("GBP", "USD", Decimal("1E+2")), m.NewCard(1, "A", "B", "Male", "1990-05-20")]
+)
+def test_a_request_has_a_form_in_json(request_: object) -> None:
+    """By the names of its attributes."""
+    plain = to_jsonable(request_)
+
+    assert type(request_)(**plain | ({"amount": Decimal(100)} if "amount" in plain else {})) == request_
+
+
+def test_what_is_not_ours_has_no_form_in_json() -> None:
+    """Nobody is given the text of an object for its value."""
+    with pytest.raises(TypeError, match="object has no form in JSON"):
+        to_jsonable([object()])
