@@ -8,7 +8,7 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -38,43 +38,13 @@ from caxton_async.cli import build
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.config import from_env
 from caxton_async.protocol import status
+from tests.docs.tables import code, first_sentence, kept, table, write
 from tests.support.places import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 # What stands for a value of each type in a variable: another one than any default.
 SAMPLES = ("staging", "http://localhost:1/", "7", "true", "x")
 REQUIRED = {"CAXTON_USERNAME": "u", "CAXTON_CLIENT_NAME": "c"}
-
-
-def find(page: Path, name: str) -> str:
-    """Return what stands between the marks of `name` in a page."""
-    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", page.read_text(), re.DOTALL)
-    assert found is not None, f"{page} has no <!-- {name} --> ... <!-- /{name} -->"
-    return found[1].strip()
-
-
-def kept(page: Path, name: str) -> dict[str, str]:
-    """Return the last column of a table that is in a page, by the first."""
-    rows = (re.split(r"(?<!\\)\|", line) for line in find(page, name).splitlines()[2:])
-    return {row[1].strip(): row[-2].strip() for row in rows}
-
-
-def table(head: str, rows: Iterable[Iterable[str]]) -> str:
-    """Return a table of Markdown; `head` has its columns between bars."""
-    lines = [f"| {head} |", "|" + "---|" * len(head.split(" | "))]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
-
-
-def code(value: object) -> str:
-    """Return a value, or a type by its short name, as code in a cell."""
-    text = str(value) if isinstance(value, str | int) else inspect.formatannotation(value)
-    return "`" + re.sub(r"caxton_async\.\w+\.", "", text).replace("|", "\\|") + "`"
-
-
-def first_sentence(thing: object) -> str:
-    """Return the first sentence of a docstring on one line."""
-    text = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
-    return re.split(r"(?<=\.)\s+(?=[A-Z`])", text)[0]
 
 
 def methods() -> dict[str, str]:
@@ -283,13 +253,6 @@ TABLES: list[tuple[Path, str, Callable[[], str]]] = [
     (API / "emulator.md", "emulator", lambda: entries(emulator)),
     (API / "testing.md", "testing", lambda: entries(testing)),
 ]
-
-
-def write(page: Path, name: str, text: str) -> None:
-    """Put `text` between the marks of `name` in a page."""
-    start, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-    before, rest = page.read_text().split(start)
-    page.write_text(before + start + text + end + rest.split(f"<!-- /{name} -->")[1])
 
 
 if __name__ == "__main__":

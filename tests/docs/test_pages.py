@@ -16,7 +16,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 import caxton_async
 from caxton_async.cli import build
-from tests.docs.generate import API, TABLES, find
+from tests.docs.generate import API, TABLES
+from tests.docs.tables import find
 from tests.support.places import ROOT
 
 README = ROOT / "README.md"
