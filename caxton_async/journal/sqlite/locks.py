@@ -119,8 +119,18 @@ class Locks:
         os.pwrite(self._files["open"], identity.encode("ascii"), 0)
 
     def own_worker(self, worker: int) -> None:
-        """Hold the lock of a new worker."""
-        fcntl.flock(self._open(f"worker-{worker}"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        """Hold the lock of a new worker.
+
+        Raises:
+            JournalRefused: it cannot be made, or is held.
+        """
+        try:
+            fcntl.flock(self._open(f"worker-{worker}"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            problem = os.strerror(error.errno or 0)
+        else:
+            return
+        raise JournalRefused(f"the lock of a worker in {self._folder} cannot be held ({problem}); nothing is sent")
 
     def drop_worker(self, worker: int) -> None:
         """Remove the lock of a worker that ended."""

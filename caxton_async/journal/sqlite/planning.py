@@ -107,8 +107,12 @@ class Planner:
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
         lock = ExitStack()
+        acquiring = asyncio.ensure_future(asyncio.to_thread(lock.enter_context, self._database.locks.held("plan")))
         try:
-            await asyncio.to_thread(lock.enter_context, self._database.locks.held("plan"))
+            await asyncio.shield(acquiring)
             yield
         finally:
-            lock.close()
+            if acquiring.done():
+                lock.close()
+            else:  # the thread cannot be cancelled with us: it gives back what it gets
+                acquiring.add_done_callback(lambda _: lock.close())

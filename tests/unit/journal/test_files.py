@@ -1,6 +1,7 @@
 """The file of a journal: who may read it, what takes its place, what damages it, and what is a copy of it."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from attrs import evolve
 from caxton_async.errors import ConfigurationError, InvalidRequest, JournalError, JournalFailed, JournalRefused
 from caxton_async.journal import RowState
 from caxton_async.journal.opening import adopt_journal, export_journal, open_journal, state_folder
+from tests.support.payers import until
 from tests.support.payments import Place, outcome, plan, planned_with, rows, states_of, take
 from tests.unit.journal.conftest import sqlite_place
 
@@ -212,6 +214,23 @@ async def test_a_foreign_reader_is_waited_for(file_place: Place, caplog, monkeyp
             await recording
 
         assert states_of(journal, batch) == ["accepted"]
+
+
+async def test_a_plan_that_is_cancelled_while_it_waits_holds_nothing(file_place: Place) -> None:
+    """A plan waits while another process compares; cancelled then, it keeps no lock and leaves no batch."""
+    async with file_place.open() as journal, file_place.open() as other:
+        first = await plan(journal)
+        with open(f"{file_place.where}-locks/plan", "rb") as lock:  # noqa: ASYNC230, PTH123 -- an instant
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            planning = asyncio.create_task(plan(journal, rows(3)))
+            await until(lambda: any(journal.counts(one.id)[PLANNED] == 3 for one in journal.batches()))
+            await asyncio.to_thread(lambda: None)
+            planning.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await planning
+
+        second = await plan(other)
+        assert [batch.id for batch in journal.batches()] == [second.id, first.id]
 
 
 # --- damage ---
