@@ -35,7 +35,7 @@ from caxton_async.errors import (
 if TYPE_CHECKING:
     from caxton_async.batch import BatchSummary, run_batch
     from caxton_async.client import CaxtonClient
-    from caxton_async.config import Configuration, Credentials, Environment, Settings
+    from caxton_async.config import Configuration, Credentials, Environment, Settings, load_configuration
     from caxton_async.endpoints import CATALOGUE, Endpoint
     from caxton_async.events import Event
     from caxton_async.journal.once import Once, once
@@ -85,6 +85,7 @@ __all__ = [
     "TransitionRefused",
     "UnreadableReply",
     "WebhookEvent",
+    "load_configuration",
     "once",
     "open_journal",
     "run_batch",
@@ -96,7 +97,7 @@ __all__ = [
 _NAMES: Final = {
     "batch": "BatchSummary run_batch",
     "client": "CaxtonClient",
-    "config": "Configuration Credentials Environment Settings",
+    "config": "Configuration Credentials Environment Settings load_configuration",
     "endpoints": "CATALOGUE Endpoint",
     "events": "Event",
     "journal.once": "Once once",

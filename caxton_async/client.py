@@ -11,7 +11,7 @@ from attrs import evolve
 from caxton_async import resources as r
 from caxton_async.attempts import View
 from caxton_async.auth.stores import TokenStore
-from caxton_async.config import Credentials, Settings, from_env
+from caxton_async.config import Configuration, Credentials, Settings, Variables, load_configuration
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.models import Envelope
@@ -46,12 +46,22 @@ class CaxtonClient:
         )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, *, token_store: TokenStore | None = None) -> Self:
+    def from_env(
+        cls, environ: Mapping[str, str] = os.environ, *, token_store: TokenStore | None = None, **settings: object
+    ) -> Self:
         """Make a client from the `CAXTON_...` variables, acting for the account and user that they name, if any.
 
-        **Raises** ConfigurationError that names every variable that is missing or wrong.
+        `settings` are those of `Settings` and go before the variables; these go before the profile that
+        `CAXTON_PROFILE` names.
+
+        **Raises** ConfigurationError that names every variable and setting that is missing or wrong.
         """
-        configuration = from_env(environ)
+        environ = Variables(environ)  # a crash reporter shows the variables of frames
+        return cls.from_configuration(load_configuration(environ, None, **settings), token_store=token_store)
+
+    @classmethod
+    def from_configuration(cls, configuration: Configuration, *, token_store: TokenStore | None = None) -> Self:
+        """Make a client from what `load_configuration` found, acting for its account and user, if any."""
         client = cls(configuration.credentials, configuration.settings, token_store=token_store)
         if configuration.identity_number is not None:
             client = client.for_account(configuration.identity_number)

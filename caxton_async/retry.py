@@ -46,8 +46,8 @@ def may_replay(error: CaxtonError, *, repeatable: bool) -> bool:
 
 
 def _names_the_caller(error: CaxtonError) -> bool:
-    path = error.path if isinstance(error, NotAuthorised) else None
-    return path is not None and path.casefold().startswith("$.authorised")
+    path = getattr(error, "path", None)
+    return isinstance(path, str) and path.casefold().startswith("$.authorised")
 
 
 def backoff_s(attempt: int, share: float) -> float:

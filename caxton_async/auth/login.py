@@ -6,7 +6,7 @@ from typing import Final
 
 from caxton_async.auth.hold import FailedLogin, Hold, digest_of
 from caxton_async.auth.token import Token
-from caxton_async.config import Credentials
+from caxton_async.config import Credentials, find_stray
 from caxton_async.errors import ApiError, AuthenticationFailed, CaxtonError, ConfigurationError, LoginRefused, Sent
 from caxton_async.models import AccessToken, GetAccessToken
 from caxton_async.protocol.request import fits_header
@@ -76,6 +76,8 @@ class Login:
     async def _password(self) -> Secret | None:
         password = self._credentials.password
         given = to_secret(await password() or "") if callable(password) else password
+        if given and (problem := find_stray(given)):
+            raise ConfigurationError(f"the password {problem}: give it as the API generated it")
         self._given = given
         if not self._has_changed or given == self._generated:
             return given

@@ -30,14 +30,22 @@ _AUTHENTICATION_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 _AFTER_DISPATCH: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
 
 
-def own_ssl_context() -> ssl.SSLContext:
-    """Return a context of TLS 1.2 or newer with the system's certificates.
+def own_ssl_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return a context of TLS 1.2 or newer with the system's certificates, and those of `ca_file`.
+
+    **Raises** ConfigurationError when the file cannot be read.
 
     Not `ssl.create_default_context()`, which writes the session keys to wherever `SSLKEYLOGFILE` points.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # an `SSLError` is one
+            problem = error.strerror or "it holds no certificate"
+            raise ConfigurationError(f"ca_file {ca_file!r} cannot be used ({problem}): name a PEM file") from None
     return context
 
 
@@ -55,12 +63,13 @@ class Transport:
     def open(self) -> None:
         """Open the pool of connections in the running event loop; nothing is connected yet."""
         settings = self._settings
+        is_https = settings.root_url.startswith("https")
         is_direct = not self.through_session and can_be_direct()
         self._loop = asyncio.get_running_loop()
         self._connector: Connector = (Connector if is_direct else SessionConnector)(
             # One connection more than calls: a login never waits for a call that waits for a login.
             limit=settings.max_connections + 1,
-            ssl_context=settings.ssl_context or (own_ssl_context() if settings.root_url.startswith("https") else True),
+            ssl_context=settings.ssl_context or (own_ssl_context(settings.ca_file) if is_https else True),
             reuse=settings.reuse_connections,
         )
         self._exchange = (DirectExchange if is_direct else SessionExchange)(settings, self._connector)

@@ -159,6 +159,10 @@ async def test_a_login_is_held_for_as_long_as_the_api_asks(fault: str) -> None:
     ("variant", "life_s"),
     [
         ("expires_in_text", 2_591_999),
+        ("expires_in_float", 2_591_999),
+        ("expires_in_padded", 2_591_999),
+        ("expires_in_null", 300),
+        ("expires_in_missing", 300),
         ("token_line_end", 2_591_999),
         ("type_line_end", 2_591_999),
         ("upper_case_type", 2_591_999),

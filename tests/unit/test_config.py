@@ -1,15 +1,23 @@
 """Settings and credentials: what can work is accepted, what cannot is refused by its name, and never shown."""
 
 import copy
+import functools
+import json
 import math
 import os
 import pickle
+import ssl
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+import keyring
+import keyring.backend
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from platformdirs import user_config_path
 
 from caxton_async.config import (
     Configuration,
@@ -17,7 +25,9 @@ from caxton_async.config import (
     Environment,
     Settings,
     from_env,
+    load_configuration,
     password_from_file,
+    unknown_variables,
 )
 from caxton_async.errors import ConfigurationError, Sent
 from caxton_async.secret import Secret
@@ -57,7 +67,7 @@ def test_settings_with_a_secret_are_not_pickled() -> None:
         ("https://sandbox.caxton.io/api//", "https://sandbox.caxton.io/api/", "https://sandbox.caxton.io:443"),
         ("http://127.0.0.1:8080/api", "http://127.0.0.1:8080/api/", "http://127.0.0.1:8080"),
         ("http://localhost/", "http://localhost/", "http://localhost:80"),
-        ("http://[::1]:9/a/b", "http://[::1]:9/a/b/", "http://::1:9"),
+        ("http://[::1]:9/a/b", "http://[::1]:9/a/b/", "http://[::1]:9"),
         ("https://xn--bcher-kva.example/", "https://xn--bcher-kva.example/", "https://xn--bcher-kva.example:443"),
     ],
     ids=["default", "bare host", "port", "two slashes", "loopback", "localhost", "IPv6", "punycode"],
@@ -317,8 +327,14 @@ def test_a_password_is_kept_as_a_secret_or_asked_for(password: object, kept: obj
         pytest.param((" ", "c"), "username is missing", id="blank user name"),
         pytest.param((None, "c"), "username is missing", id="user name None"),
         pytest.param(("u", ""), "client_name is missing", id="no client name"),
-        pytest.param(("u\n", "c"), "username holds a control character", id="line break"),
-        pytest.param(("u", "c\x7f"), "client_name holds a control character", id="delete"),
+        pytest.param(("u\n", "c"), "username holds a line break", id="line break"),
+        pytest.param(("u", "c\x7f"), "client_name holds a line break or another control", id="delete"),
+        pytest.param(("u ", "c"), "username begins or ends with white space", id="space after a user name"),
+        pytest.param(("u\u00a0", "c"), "username begins or ends with white space", id="other white space"),
+        pytest.param(("\ufeffu", "c"), "username holds a byte-order mark", id="mark before a user name"),
+        pytest.param(("u", "c", f"{HIDDEN}\n"), "the password holds a line break", id="line break after a password"),
+        pytest.param(("u", "c", Secret(f"\ufeff{HIDDEN}")), "the password holds a byte", id="mark before a password"),
+        pytest.param(("u", "c", f" {HIDDEN}"), "the password begins or ends", id="space before a password"),
         pytest.param(("u", "c", ""), "the password is empty", id="empty password"),
         pytest.param(("u", "c", 5), "not int", id="password as a number"),
         pytest.param(("u", "c", HIDDEN.encode()), "not bytes", id="password as bytes"),
@@ -330,6 +346,7 @@ def test_credentials_that_cannot_work_are_refused(values: tuple, said: str) -> N
         Credentials(*values)
 
     assert HIDDEN not in str(refusal.value)
+    assert shown_by_frames(refusal.value, HIDDEN) == []
 
 
 async def test_a_password_file_is_read_at_each_login(tmp_path: Path) -> None:
@@ -337,16 +354,21 @@ async def test_a_password_file_is_read_at_each_login(tmp_path: Path) -> None:
     file = tmp_path / "password"
     read = password_from_file(file)
 
-    file.write_text("one \r\n")
+    file.write_bytes(b"one\r\n")
     first = await read()
     file.write_text("two\n")
     second = await read()
 
-    assert (first, second) == (Secret("one "), Secret("two"))
+    assert (first, second) == (Secret("one"), Secret("two"))
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"\n", b"\xff\xfe" + HIDDEN.encode()], ids=["none", "empty", "blank", "garbage"]
+    "content",
+    [
+        *(None, b"", b"\n", b"\xff\xfe" + HIDDEN.encode()),
+        *(b"\xef\xbb\xbf" + HIDDEN.encode(), HIDDEN.encode() + b" \n", HIDDEN.encode() + b"\n\n"),
+    ],
+    ids=["none", "empty", "blank", "garbage", "mark", "space", "two-line-breaks"],
 )
 async def test_a_password_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None) -> None:
     """The refusal says which file and why, without what it holds, also where the error came from."""
@@ -413,13 +435,16 @@ async def test_a_password_file_is_named_by_the_environment(tmp_path: Path) -> No
 
 
 def test_everything_that_is_missing_or_wrong_is_named_at_once() -> None:
-    """One run tells the user all that there is to mend, and shows no secret."""
+    """One run tells the user all that there is to mend, and shows no secret, nor does a frame."""
     wrong = {
         "CAXTON_CLIENT_NAME": "c\x00",
         "CAXTON_PASSWORD": HIDDEN,
         "CAXTON_PASSWORD_FILE": "/nowhere",
         "CAXTON_ENVIRONMENT": "live",
         "CAXTON_BASE_URL": f"https://u:{HIDDEN}@x",
+        "CAXTON_DEADLINE_S": "soon",
+        "CAXTON_MAX_ATTEMPTS": "2.5",
+        "CAXTON_REUSE_CONNECTIONS": "perhaps",
         "CAXTON_USER_TOKEN": f"{HIDDEN}\n",
         "CAXTON_IDENTITY_NUMBER": "",
         "CAXTON_PATH_GET_COUNTRY": "../a",
@@ -427,13 +452,247 @@ def test_everything_that_is_missing_or_wrong_is_named_at_once() -> None:
     }
 
     with pytest.raises(ConfigurationError) as refusal:
-        from_env(wrong)
+        load_configuration(wrong)
 
     said = str(refusal.value)
     assert [name for name in (*wrong, "CAXTON_USERNAME") if name not in said] == []
     assert said.count(";") == len(wrong) - 1  # the two passwords are one problem, and the user name is missing
     assert "CAXTON_USERNAME is missing: give" in said
+    assert "CAXTON_DEADLINE_S is a number of seconds above zero, not 'soon'" in said
     assert HIDDEN not in said
+    assert shown_by_frames(refusal.value, HIDDEN) == []
+
+
+def shown_by_frames(error: BaseException, secret: str) -> list[str]:
+    """Name the variables of our frames that show a secret, as a crash reporter would."""
+    return [
+        f"{frame.f_code.co_name}.{name}"
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals["__name__"] != __name__
+        for name, value in frame.f_locals.items()
+        if secret in repr(value)
+    ]
+
+
+# --- every setting by variable, profile and keyword ---
+
+BY_TEXT = {
+    "environment": ("staging", Environment.STAGING),
+    "base_url": ("http://localhost:1/", "http://localhost:1/"),
+    "connect_timeout_s": ("1.5", 1.5),
+    "attempt_timeout_s": ("2", 2),
+    "deadline_s": (" 3 ", 3),
+    "token_timeout_s": ("4", 4),
+    "max_connections": ("5", 5),
+    "max_attempts": ("6", 6),
+    "max_reply_bytes": ("7", 7),
+    "max_calls_per_second": ("8.5", 8.5),
+    "reuse_connections": ("FALSE", False),
+    "drain_s": ("0", 0),
+    "ca_file": ("ca.pem", "ca.pem"),
+    "proxy": (f"http://u:{HIDDEN}@proxy.example:3128", f"http://u:{HIDDEN}@proxy.example:3128"),
+    "user_agent_suffix": ("acme/1", "acme/1"),
+}
+
+
+def test_every_setting_has_a_variable_but_those_that_are_objects() -> None:
+    """Nothing that text can say needs code."""
+    names = {attribute.name for attribute in attrs.fields(Settings)}
+
+    assert names - BY_TEXT.keys() == {"paths", "ssl_context", "on_event"}
+
+
+@pytest.mark.parametrize("name", BY_TEXT)
+def test_a_setting_is_taken_from_keyword_variable_and_profile_in_this_order(name: str, tmp_path: Path) -> None:
+    """Each way works by itself, and the nearer one wins."""
+    text, value = BY_TEXT[name]
+    in_profile = text if isinstance(value, (str, Environment)) else value
+    (tmp_path / "config.toml").write_text(f"[profiles.p]\n{name} = {json.dumps(in_profile)}\n")
+    profile = WHO | {"CAXTON_CONFIG": os.fspath(tmp_path / "config.toml"), "CAXTON_PROFILE": "p"}
+    variable, other = f"CAXTON_{name.upper()}", getattr(Settings(), name)
+
+    by_profile, by_unset = load_configuration(profile), load_configuration(profile | {variable: ""})
+    by_variable = load_configuration(profile | {variable: text})
+    by_keyword = load_configuration(profile | {variable: text}, None, **{name: other})
+
+    expected = os.fspath(tmp_path / "ca.pem") if name == "ca_file" else value
+    assert getattr(by_profile.settings, name) == getattr(by_unset.settings, name) == expected
+    assert getattr(by_variable.settings, name) == value
+    assert getattr(by_keyword.settings, name) == other
+    assert HIDDEN not in repr([by_variable, by_profile])
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("false", False), ("0", False)])
+def test_truth_is_true_false_1_or_0(text: str, value: bool) -> None:
+    """No other word is taken for one of them."""
+    assert load_configuration(WHO | {"CAXTON_REUSE_CONNECTIONS": text}).settings.reuse_connections is value
+
+
+# --- profiles ---
+
+PROFILE = """
+[profiles.sandbox]
+username = "u"
+client_name = "c"
+password_file = "password"
+user_token_file = "token"
+identity_number = "ID-1"
+deadline_s = 5
+
+[profiles.sandbox.paths]
+get_access_token = "/token"
+list_banks = "banks"
+"""
+
+
+async def test_a_profile_says_who_and_how(tmp_path: Path) -> None:
+    """Credentials, files beside the profiles' file, and paths arrive; variables go before each of them."""
+    (tmp_path / "config.toml").write_text(PROFILE)
+    (tmp_path / "password").write_text(f"{HIDDEN}\n")
+    (tmp_path / "token").write_text("tok\n")
+    environ = {"CAXTON_CONFIG": os.fspath(tmp_path / "config.toml")}
+
+    found = load_configuration(environ, "sandbox")
+    other = load_configuration(environ | {"CAXTON_USERNAME": "v", "CAXTON_PATH_LIST_BANKS": "b"}, "sandbox")
+
+    assert (found.credentials.username, other.credentials.username) == ("u", "v")
+    assert await found.credentials.password() == Secret(HIDDEN)
+    assert (found.user_token, found.identity_number, found.settings.deadline_s) == (Secret("tok"), "ID-1", 5)
+    assert found.settings.paths == {"get_access_token": "/token", "list_banks": "banks"}
+    assert other.settings.paths == {"get_access_token": "/token", "list_banks": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(None, "cannot be read", id="no file"),
+        pytest.param("[profiles", "it is not TOML", id="no TOML"),
+        pytest.param("[profiles.q]", "there is no profile 'p' in", id="another profile"),
+        pytest.param("profiles = 3", "its profiles are none", id="no profiles"),
+        pytest.param("[profiles.p]\ndeadlines = 5", "did you mean deadline_s?", id="unknown key"),
+        pytest.param(f"[profiles.p]\npassword = '{HIDDEN}'", "name a file or keyring as password_file", id="password"),
+        pytest.param(f"[profiles.p]\nuser_token = '{HIDDEN}'", "as user_token_file", id="user token"),
+        pytest.param("[profiles.p]\ndeadline_s = '5'", "deadline_s of the profile 'p' is a number", id="wrong type"),
+        pytest.param("[profiles.p]\npaths = 5", "paths of the profile 'p' is a mapping", id="wrong paths"),
+        pytest.param("[profiles.p.paths]\nx = '../b'", "the path of x is not one", id="wrong path"),
+        pytest.param("[profiles.p]\nusername = 5", "username is missing", id="user name of no text"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
+    """The refusal names the key and the file, and shows no secret that stands where none should."""
+    if text is not None:
+        (tmp_path / "config.toml").write_text(text)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        load_configuration({"CAXTON_CONFIG": os.fspath(tmp_path / "config.toml"), "CAXTON_PROFILE": "p"})
+
+    assert said in str(refusal.value)
+    assert HIDDEN not in str(refusal.value)
+
+
+def test_profiles_lie_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `CAXTON_CONFIG` the file is the one of this user and host."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", os.fspath(tmp_path))
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    file = user_config_path("caxton") / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[profiles.p]\nusername = 'u'\nclient_name = 'c'")
+
+    assert load_configuration({}, "p").credentials == Credentials("u", "c")
+
+
+class Ring(keyring.backend.KeyringBackend):
+    """A keyring that knows one user."""
+
+    priority = 1
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return {("caxton", "u"): HIDDEN, ("caxton-user-token", "u"): "tok"}.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise AssertionError("nothing is written")
+
+
+async def test_a_secret_may_lie_in_the_keyring(tmp_path: Path) -> None:
+    """`keyring` in place of a file asks the operating system, for the user name; what it lacks is named."""
+    (tmp_path / "config.toml").write_text(
+        "[profiles.p]\nclient_name = 'c'\npassword_file = 'keyring'\nuser_token_file = 'keyring'"
+    )
+    environ = {"CAXTON_CONFIG": os.fspath(tmp_path / "config.toml"), "CAXTON_PROFILE": "p", "CAXTON_USERNAME": "u"}
+    before = keyring.get_keyring()
+    keyring.set_keyring(Ring())
+    try:
+        found = load_configuration(environ)
+        password = await found.credentials.password()
+        with pytest.raises(ConfigurationError, match="keyring set caxton-user-token v"):
+            load_configuration(environ | {"CAXTON_USERNAME": "v"})
+    finally:
+        keyring.set_keyring(before)
+
+    assert (password, found.user_token) == (Secret(HIDDEN), Secret("tok"))
+
+
+# --- names that nothing reads ---
+
+
+def test_a_variable_that_is_not_known_is_warned_of_with_the_nearest_name(caplog: pytest.LogCaptureFixture) -> None:
+    """A misspelt variable would be ignored in silence; a keyword that is misspelt is refused."""
+    environ = WHO | {"CAXTON_DEADLINE": "5", "CAXTON_PATH_MY_OWN": "a", "CAXTON_STATE_DIR": "/tmp", "OTHER": "x"}
+
+    load_configuration(environ)
+    with pytest.raises(ConfigurationError, match=r"there is no setting deadline: did you mean deadline_s\?"):
+        load_configuration(WHO, None, deadline=5)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the variable CAXTON_DEADLINE is not known: did you mean CAXTON_DEADLINE_S?"
+    ]
+    assert unknown_variables(environ) == ("CAXTON_DEADLINE",)
+
+
+def test_secrets_by_two_ways_are_refused(tmp_path: Path) -> None:
+    """A token and its file, both named, leave it open which of them counts."""
+    with pytest.raises(ConfigurationError, match="CAXTON_USER_TOKEN and CAXTON_USER_TOKEN_FILE are both set"):
+        load_configuration(WHO | {"CAXTON_USER_TOKEN": "t", "CAXTON_USER_TOKEN_FILE": os.fspath(tmp_path / "t")})
+
+
+# --- settings as values ---
+
+
+def test_a_proxy_shows_no_password() -> None:
+    """Neither the settings' text nor that of a copy shows it, and no pickle holds it."""
+    settings = Settings(proxy="http://u:p@h:1")
+
+    for copied in (settings, copy.deepcopy(settings), copy.copy(settings)):
+        assert "***@h:1" in repr(copied)
+        assert "u:p" not in repr(copied)
+        assert copied.proxy == "http://u:p@h:1"
+
+
+async def asynchronous(event: object) -> None:
+    """Be a hook that would have to be awaited."""
+
+
+class AsynchronousCallable:
+    """The same as an object."""
+
+    async def __call__(self, event: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [asynchronous, functools.partial(asynchronous), AsynchronousCallable(), AsynchronousCallable().__call__, 5],
+    ids=["function", "partial", "object", "method", "number"],
+)
+def test_a_hook_is_a_plain_function(hook: object) -> None:
+    """A coroutine function would be called and never awaited."""
+    with pytest.raises(ConfigurationError, match="on_event is"):
+        Settings(on_event=hook)
+
+
+def test_a_file_of_certificates_and_a_context_exclude_each_other() -> None:
+    """Which of them counts would be a guess."""
+    with pytest.raises(ConfigurationError, match="ca_file and ssl_context are both given"):
+        Settings(ca_file="ca.pem", ssl_context=ssl.create_default_context())
 
 
 @given(

@@ -21,7 +21,8 @@ HOMES = {
     "mt940": {"batch/reconcile/entries.py"},
     "cryptography": {"journal/encryption.py"},
     "cyclopts": {"cli"},
-    "platformdirs": {"cli"},
+    "platformdirs": {"cli", "config/profiles.py"},
+    "keyring": {"config/credentials.py"},
     "rich": {"cli"},
 }
 

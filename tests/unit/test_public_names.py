@@ -54,6 +54,7 @@ NAMES = [
     "TransitionRefused",
     "UnreadableReply",
     "WebhookEvent",
+    "load_configuration",
     "once",
     "open_journal",
     "run_batch",

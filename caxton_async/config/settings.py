@@ -1,26 +1,18 @@
-"""What a client is told before it starts: environment, credentials and settings, all frozen.
+"""How the client behaves: one frozen value, each part of it checked when it is made."""
 
-What belongs here: values, their checks, and reading them from environment variables.  What does not: opening
-anything.  Every wrong value is a `ConfigurationError` that says which one and what to write instead.
-"""
-
+import inspect
 import math
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import Attribute, field, fields, frozen
+from attrs import Attribute, field, frozen
 
 from caxton_async.errors import ConfigurationError
 from caxton_async.events import Event
-from caxton_async.secret import Secret
 from caxton_async.syntax import HEADER_VALUE, is_loopback, is_plain_path, split_url
-
-PasswordProvider = Callable[[], Awaitable[str | Secret]]
 
 
 class Environment(Enum):
@@ -41,38 +33,6 @@ _BASE_URLS = {
     Environment.STAGING: "https://caxapi-staging.caxton.io/api/",
     Environment.PRODUCTION: "https://caxtonapi.caxtonfx.com/api/",
 }
-
-
-def _to_password(value: str | Secret | PasswordProvider | None) -> Secret | PasswordProvider | None:
-    if value == "":
-        raise ConfigurationError("the password is empty: leave it out, or give the one that the API generated")
-    if isinstance(value, str):
-        return Secret(value)
-    if value is None or isinstance(value, Secret) or callable(value):
-        return value
-    raise ConfigurationError(f"a password is a string, a Secret, None or an async callable, not {type(value).__name__}")
-
-
-def _named(_instance: object, attribute: "Attribute[str]", value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{attribute.name} is missing: give the one that the vendor issued")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
-        raise ConfigurationError(f"{attribute.name} holds a control character")
-
-
-@frozen
-class Credentials:
-    """Who logs in: the user name and client name that the vendor issued, and the generated password.
-
-    `password` may be an async callable that returns it; it is then asked before each login, so that a password
-    in a vault or a file can change while the client runs.
-
-    **Raises** ConfigurationError when a name is missing.
-    """
-
-    username: str = field(validator=_named)
-    client_name: str = field(validator=_named)
-    password: Secret | PasswordProvider | None = field(default=None, converter=_to_password)
 
 
 def _is_positive(value: object) -> bool:
@@ -118,13 +78,33 @@ def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str
         raise ConfigurationError("base_url must begin with https:// (http:// is for this machine only)")
 
 
+class Paths(Mapping[str, str]):
+    """A mapping of names of endpoints to paths that cannot be changed, and can be hashed and pickled."""
+
+    __slots__ = ("_paths",)
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = dict(paths)
+
+    def __getitem__(self, name: str) -> str:
+        return self._paths[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._paths.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._paths)
+
+
 def _frozen_paths(value: Mapping[str, str]) -> Mapping[str, str]:
     given: object = value
-    return MappingProxyType(dict(value)) if isinstance(given, Mapping) else value
-
-
-def _sorted_items(value: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(value.items()))
+    return Paths(value) if isinstance(given, Mapping) else value
 
 
 def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value: object) -> None:
@@ -140,6 +120,40 @@ def _paths(_instance: object, _attribute: "Attribute[Mapping[str, str]]", value:
 def _proxy(_instance: object, _attribute: "Attribute[str | None]", value: str | None) -> None:
     if value is not None and split_url(value, "proxy").scheme not in {"http", "https"}:
         raise ConfigurationError("proxy must begin with http:// or https://")
+
+
+class ProxyUrl(str):
+    """The URL of a proxy, which shows no password; written as text it is whole."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        scheme, slashes, rest = self.partition("://")
+        return repr(f"{scheme}{slashes}{'***@' if '@' in rest else ''}{rest.rpartition('@')[2]}")
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        if "@" in self:
+            raise TypeError("the URL of a proxy that holds a password cannot be pickled")
+        return ProxyUrl, (str(self),)
+
+
+def _to_proxy(value: str | None) -> str | None:
+    given: object = value
+    return ProxyUrl(value) if isinstance(given, str) else value
+
+
+def _hook(_instance: object, _attribute: "Attribute[Any]", value: object) -> None:
+    if value is None:
+        return
+    if not callable(value):
+        raise ConfigurationError(f"on_event is a function that takes an Event, not {type(value).__name__}")
+    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
+        raise ConfigurationError("on_event is called and not awaited: give a plain function, and let it start a task")
+
+
+def _ca_file(_instance: object, _attribute: "Attribute[Any]", value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value):
+        raise ConfigurationError(f"ca_file is the path of a file of certificates (PEM) or None, not {value!r}")
 
 
 def _suffix(_instance: object, _attribute: "Attribute[str]", value: object) -> None:
@@ -164,15 +178,15 @@ class Settings:
     call: queue, token, attempts and backoff; `attempt_timeout_s` one attempt of it, `connect_timeout_s` the making
     of a connection, `token_timeout_s` one login.  `max_calls_per_second` paces calls.  `on_event` is called, in the
     event loop, with each `Event`.  With `reuse_connections=False` each call has a connection of its own.  A client that
-    is closed waits up to `drain_s` for calls that were sent.  `ssl_context` replaces the client's own (TLS 1.2 or
-    newer, system certificates).
+    is closed waits up to `drain_s` for calls that were sent.  Certificates of `ca_file` are trusted beside those of the
+    system; `ssl_context` replaces the client's own context (TLS 1.2 or newer).
 
     **Raises** ConfigurationError, naming the setting, for a value that cannot work.
     """
 
     environment: Environment = field(default=Environment.SANDBOX, converter=_to_environment)
     base_url: str | None = field(default=None, validator=_base_url)
-    paths: Mapping[str, str] = field(factory=dict, converter=_frozen_paths, validator=_paths, eq=_sorted_items)
+    paths: Mapping[str, str] = field(factory=dict, converter=_frozen_paths, validator=_paths)
     connect_timeout_s: float = field(default=10, validator=_seconds)
     attempt_timeout_s: float = field(default=30, validator=_seconds)
     deadline_s: float = field(default=60, validator=_seconds)
@@ -183,20 +197,18 @@ class Settings:
     max_calls_per_second: float | None = field(default=None, validator=_pace)
     reuse_connections: bool = field(default=True, validator=_truth)
     drain_s: float = field(default=5.0, validator=_wait)
+    ca_file: str | None = field(default=None, validator=_ca_file)
     ssl_context: ssl.SSLContext | None = None
-    # A proxy's URL may hold a password.
-    proxy: str | None = field(default=None, validator=_proxy, repr=False)
-    on_event: Callable[[Event], None] | None = None
+    proxy: str | None = field(default=None, converter=_to_proxy, validator=_proxy)
+    on_event: Callable[[Event], None] | None = field(default=None, validator=_hook)
     user_agent_suffix: str = field(default="", validator=_suffix)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        if self.proxy is not None and "@" in self.proxy:
-            raise TypeError("settings whose proxy has a password cannot be pickled")
-        values = {**{a.name: getattr(self, a.name) for a in fields(Settings)}, "paths": dict(self.paths)}
-        return _settings_from, (values,)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Settings":
         return self  # it cannot be changed
+
+    def __attrs_post_init__(self) -> None:
+        if self.ca_file is not None and self.ssl_context is not None:
+            raise ConfigurationError("ca_file and ssl_context are both given: load the file into the context")
 
     @property
     def root_url(self) -> str:
@@ -208,7 +220,8 @@ class Settings:
         """Scheme, host and port in their one canonical spelling: what a token is bound to."""
         parts = urlsplit(self.root_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return f"{parts.scheme}://{parts.hostname}:{port}"
+        host = parts.hostname or ""
+        return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     @property
     def is_production(self) -> bool:
@@ -217,84 +230,3 @@ class Settings:
             return False
         harmless = {Settings(environment=e).origin for e in (Environment.SANDBOX, Environment.STAGING)}
         return self.origin not in harmless
-
-
-def _settings_from(values: dict[str, Any]) -> Settings:
-    return Settings(**values)
-
-
-@frozen
-class Configuration:
-    """What the environment variables say: credentials, settings, and for whom calls are made by default."""
-
-    credentials: Credentials
-    settings: Settings
-    user_token: Secret | None = None
-    identity_number: str | None = None
-
-
-def password_from_file(path: str | Path) -> PasswordProvider:
-    """Return a provider that reads the password from `path` before each login, without the line break at its end.
-
-    **Raises** (the provider) ConfigurationError when the file cannot be read or is empty.
-    """
-    file = Path(path)
-
-    async def read() -> Secret:
-        problem = "it is empty"
-        try:
-            # A thread would cost more than reading one line does.
-            if secret := Secret(file.read_text(encoding="utf-8").rstrip("\r\n")):  # noqa: ASYNC240
-                return secret
-        except (OSError, UnicodeDecodeError) as error:
-            problem = type(error).__name__
-        raise ConfigurationError(f"the password file {str(path)!r} cannot be used ({problem})")
-
-    return read
-
-
-def _refusal(variable: str, make: Callable[..., object], **given: object) -> str | None:
-    """Return why what a variable gives is refused, said of the variable."""
-    try:
-        make(**given)
-    except ConfigurationError as error:
-        said, name = str(error), variable.removeprefix("CAXTON_").lower()
-        return variable + said.removeprefix(name) if said.startswith(name) else f"{variable}: {said}"
-    return None
-
-
-def from_env(environ: Mapping[str, str]) -> Configuration:
-    """Read the `CAXTON_...` variables of `environ`.
-
-    `CAXTON_USERNAME` and `CAXTON_CLIENT_NAME` are required; `CAXTON_PASSWORD` or `CAXTON_PASSWORD_FILE` is needed by
-    whatever logs in.  `CAXTON_PATH_<NAME OF AN ENDPOINT>` sets a path.
-
-    **Raises** ConfigurationError that names every variable that is missing or wrong, all at once.
-    """
-    username, client_name = environ.get("CAXTON_USERNAME", ""), environ.get("CAXTON_CLIENT_NAME", "")
-    password, file = environ.get("CAXTON_PASSWORD"), environ.get("CAXTON_PASSWORD_FILE")
-    given = ((name, environ.get(f"CAXTON_{name.upper()}")) for name in ("environment", "base_url"))
-    settings: dict[str, Any] = {name: value for name, value in given if value}
-    prefix = "CAXTON_PATH_"
-    paths = {name.removeprefix(prefix).lower(): path for name, path in environ.items() if name.startswith(prefix)}
-    refusals = [
-        _refusal("CAXTON_USERNAME", Credentials, username=username, client_name="any"),
-        _refusal("CAXTON_CLIENT_NAME", Credentials, username="any", client_name=client_name),
-        "CAXTON_PASSWORD and CAXTON_PASSWORD_FILE are both set: keep one" if password and file else None,
-        *(_refusal(f"CAXTON_{name.upper()}", Settings, **{name: value}) for name, value in settings.items()),
-        *(_refusal(prefix + name.upper(), Settings, paths={name: path}) for name, path in paths.items()),
-        *(
-            f"{name} is empty, or holds characters that a header cannot carry"
-            for name in ("CAXTON_IDENTITY_NUMBER", "CAXTON_USER_TOKEN")
-            if name in environ and not HEADER_VALUE.fullmatch(environ[name])
-        ),
-    ]
-    if any(refusals):
-        raise ConfigurationError(f"the environment variables cannot be used: {'; '.join(filter(None, refusals))}")
-    token = environ.get("CAXTON_USER_TOKEN")
-    return Configuration(
-        Credentials(username, client_name, password_from_file(file) if file else password or None),
-        Settings(paths=paths, **settings),
-        None if token is None else Secret(token),
-        environ.get("CAXTON_IDENTITY_NUMBER"),
-    )
