@@ -12,6 +12,8 @@ import hypothesis
 import pytest
 import pytest_asyncio
 
+from tests.support.database_server import Databases, OwnServer
+
 # Whoever started the tests in the background has them, and the programs that they start, pass over Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -77,6 +79,18 @@ def open_sockets() -> set[tuple[int, int]]:
         if stat.S_ISSOCK(status.st_mode):
             found.add((int(name), status.st_ino))
     return found
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Give a PostgreSQL server, and on it as many databases as are wanted."""
+    folder = tmp_path_factory.mktemp("postgres")
+    if dsn := os.environ.get("CAXTON_TEST_DSN"):
+        yield Databases(dsn, folder)
+        return
+    server = OwnServer()
+    yield Databases(server.dsn, folder)
+    server.stop()
 
 
 @pytest_asyncio.fixture

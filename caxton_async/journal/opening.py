@@ -1,29 +1,73 @@
-"""Opening, exporting and adopting a journal by its path."""
+"""Opening, exporting, adopting and migrating a journal by its path or DSN."""
 
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from caxton_async.errors import ConfigurationError, JournalRefused
-from caxton_async.journal.encryption import load_cipher
+from caxton_async.journal.encryption import load_cipher, load_keyring
 from caxton_async.journal.protocol import Journal
 from caxton_async.journal.sqlite.journal_file import SqliteJournal
+from caxton_async.journal.sqlite.tables import MIGRATIONS
 from caxton_async.journal.states import Adopted
+from caxton_async.secret import Secret
+
+if TYPE_CHECKING:
+    from caxton_async.journal.postgres.journal_server import PostgresJournal
 
 
 def open_journal(
     where: str | os.PathLike[str], *, drain_s: float = 5.0, environ: Mapping[str, str] = os.environ
 ) -> Journal:
-    """Return the journal at a path, which `with` and `async with` open, and make if there is none.
+    """Return the journal at a path or a DSN (`postgresql://...`), which `with` and `async with` open.
 
-    With `CAXTON_JOURNAL_KEY_FILE` in `environ`, requests and answers are encrypted.  Leaving `async with` waits up to
-    `drain_s` seconds for the payments of `once` that are in flight.
+    A file is made if there is none; a database gets its tables by `migrate_journal`.  With `CAXTON_JOURNAL_KEY_FILE` in
+    `environ`, requests and answers are encrypted; a database needs it.  Leaving `async with` waits up to `drain_s`
+    seconds for the payments of `once` that are in flight.
 
     Raises:
-        ConfigurationError: the key file is wrong, or `where` names a database that this package cannot open.
+        ConfigurationError: the key file is wrong or missing, or `where` names a database that this package cannot open.
     """
+    if is_database(where):
+        return _open_database(os.fspath(where), environ, drain_s)
     return _open_file(where, environ, drain_s)
+
+
+def is_database(where: str | os.PathLike[str]) -> bool:
+    """Tell whether a journal is named by the DSN of a PostgreSQL database."""
+    return os.fspath(where).startswith(("postgresql://", "postgres://"))
+
+
+def migrate_journal(where: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ) -> int:
+    """Bring a journal to the form of this program, making one in a database if there is none; return its version.
+
+    Raises:
+        JournalRefused: it has the form of a newer program, or there is no file.
+    """
+    if is_database(where):
+        return _open_database(os.fspath(where), environ, 0.0).migrate()
+    if not Path(where).exists():
+        raise JournalRefused(f"there is no journal {os.fspath(where)}")
+    with _open_file(where, environ):  # which brings it up to date
+        return len(MIGRATIONS)
+
+
+def _open_database(dsn: str, environ: Mapping[str, str], drain_s: float) -> "PostgresJournal":
+    try:
+        from caxton_async.journal.postgres.journal_server import PostgresJournal  # noqa: PLC0415 -- an extra
+    except ImportError:
+        raise ConfigurationError(
+            "a journal in PostgreSQL needs the extra: pip install caxton-async[postgres]"
+        ) from None
+    key_file = environ.get("CAXTON_JOURNAL_KEY_FILE")
+    if not key_file:
+        raise ConfigurationError(
+            "a journal in PostgreSQL is encrypted: make a key with `openssl rand -base64 32`, keep it in a file that "
+            "only you can read, and set CAXTON_JOURNAL_KEY_FILE to it on every machine"
+        )
+    return PostgresJournal(Secret(dsn), load_keyring(key_file), drain_s=drain_s)
 
 
 def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_s: float = 0.0) -> SqliteJournal:

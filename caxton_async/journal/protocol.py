@@ -3,15 +3,12 @@
 Plain methods are for the commands of people and may be called anywhere; they wait for the disk or the server.
 Coroutines are for a program that sends: they give way to the event loop.
 
-with open_journal(where) as journal:              # reads, and records what people decide
-journal.resolve(...)
-
-async with open_journal(where) as journal:        # plans and sends as well
-info = await journal.plan(new, rows, check=check)
-async with await journal.join() as worker:
-while taken := await worker.take(info.id):    # durably `sending` from here on
-status = ...                              # the call
-await worker.record(taken, status)        # durable before it is reported
+    async with open_journal(where) as journal:        # with `with`, it reads, and records what people decide
+        info = await journal.plan(new, rows, since=since, check=check)
+        async with await journal.join() as worker:
+            while taken := await worker.take(info.id):    # durably `sending` from here on
+                status = ...                              # the call
+                await worker.record(taken, status)        # durable before it is reported
 """
 
 import enum
@@ -190,8 +187,11 @@ class Journal(JournalReader, Protocol):
         """
         ...
 
-    async def join(self, *, name: str = "", concurrency: int = 64) -> "Worker":
-        """Make a worker, which lives as long as its process holds its lock; at most `concurrency` rows are its own."""
+    async def join(self, *, name: str = "", concurrency: int = 64, deadline_s: float = 300.0) -> "Worker":
+        """Make a worker, which lives as long as its process holds its lock; at most `concurrency` rows are its own.
+
+        Across machines nothing is given up before `deadline_s`, which a call may take.
+        """
         ...
 
     def check(self) -> None:

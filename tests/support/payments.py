@@ -20,7 +20,7 @@ from caxton_async.journal import (
     Taken,
     Worker,
 )
-from caxton_async.journal.opening import open_journal
+from caxton_async.journal.opening import is_database, open_journal
 
 BINDING = Binding(origin="http://127.0.0.1:1", username="ada", client_name="ACME")
 PAYROLL = NewBatch(name="may", endpoint="move_funds", binding=BINDING, kind="payroll")
@@ -33,6 +33,7 @@ class Place:
 
     where: str
     environ: dict[str, str]
+    grace_s: float | None = 0.0  # of a database: with 0 it gives up as soon as a file does
 
     @property
     def path(self) -> Path:
@@ -41,7 +42,15 @@ class Place:
 
     def open(self, *, drain_s: float = 5.0) -> Journal:
         """Return the journal, to be opened by `with` or `async with`."""
-        return open_journal(self.where, drain_s=drain_s, environ=self.environ)
+        journal = open_journal(self.where, drain_s=drain_s, environ=self.environ)
+        if self.is_database:
+            journal.grace_s = self.grace_s
+        return journal
+
+    @property
+    def is_database(self) -> bool:
+        """Tell whether it is a database on a server."""
+        return is_database(self.where)
 
 
 def row(reference: str, request: bytes | None = None, **more) -> PlannedRow:

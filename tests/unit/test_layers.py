@@ -16,6 +16,7 @@ HOMES = {
     "cattrs": {"protocol/codec.py"},
     "msgspec": {"protocol/codec.py", "emulator/envelope.py"},
     "sqlite3": {"batch/database.py", "journal/sqlite", "auth/stores/sqlite.py"},
+    "psycopg": {"journal/postgres"},
     "python_calamine": {"batch/input/workbook.py"},
     "schwifty": {"bank_details.py"},
     "mt940": {"batch/reconcile/entries.py"},

