@@ -134,8 +134,10 @@ def _container_to_jsonable(value: object) -> object:
 
 def _given(request: object, leave_out: AbstractSet[str]) -> dict[str, object]:
     """Return the attributes of `request` that are not None, by their spelling on the wire."""
-    names = ((name, wire) for name, wire in spellings(type(request)).items() if name not in leave_out)
-    return {wire: value for name, wire in names if (value := getattr(request, name)) is not None}
+    names = spellings(type(request)).items()
+    return {
+        wire: value for name, wire in names if name not in leave_out and (value := getattr(request, name)) is not None
+    }
 
 
 def _urlencoded(values: Mapping[str, str]) -> str:
@@ -158,6 +160,8 @@ def _members(request: object, leave_out: AbstractSet[str] = frozenset()) -> dict
 
 def _plain(value: object) -> object:
     """Return a value as the JSON library writes it exactly: numbers in plain notation, objects as dictionaries."""
+    if type(value) is str:
+        return value
     match value:
         case Decimal():
             # The JSON library writes NaN, which is no JSON.

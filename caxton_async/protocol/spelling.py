@@ -1,6 +1,7 @@
 """How the wire spells the attributes of our classes, and the keys of objects whatever the case of their letters."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from attrs import fields
@@ -31,7 +32,8 @@ MAX_MEMBERS: Final = 64
 MAX_LENGTH: Final = 64
 
 
-def spellings(cls: Any) -> dict[str, str]:
+@lru_cache(maxsize=1024)
+def spellings(cls: Any) -> Mapping[str, str]:
     """Return how the wire spells each attribute of `cls`: PascalCase, unless the API or its metadata says otherwise."""
     known = _SPELLINGS.get(getattr(cls, "__origin__", cls), {})
     return {
