@@ -27,6 +27,7 @@ from caxton_async.protocol.scalars import (
     optional_of,
     read_enum,
 )
+from caxton_async.protocol.signs import find_status
 from caxton_async.protocol.spelling import (
     SETTLED,
     TRIPLET,
@@ -41,9 +42,12 @@ from caxton_async.secret import Secret
 
 T = TypeVar("T")
 
-# So many objects of a Model are looked at for the status that is shown; a documented answer has it in the third.
-_MAX_LOOKED_AT: Final = 100
-_DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
+# Items; the objects of a longer list are let go of while they are read.
+_LONG: Final = 1000
+
+
+class _Located(DecodeError):
+    """What does not fit has been located already, and what stood before it is gone."""
 
 
 def decode(body: bytes) -> object:
@@ -98,6 +102,8 @@ def structure_envelope(
     try:
         envelope: m.Envelope[Any] = _envelope_hook(converter, returns, at)(value, None)
         return envelope
+    except _Located as error:
+        problem = DecodeError(error.problem, error.path)
     except Exception:  # noqa: BLE001  # a class of the user's may raise anything
         problem = _problem(partial(_envelope_hook(_locating, returns, at), value, None))
     # Raised here, since the errors above hold values.
@@ -110,6 +116,11 @@ def read_status(value: object) -> m.ApiStatus:
         return _converter.structure(value, m.ApiStatus)
     except DecodeError:
         return m.ApiStatus()
+
+
+def _status_in(model: object) -> m.ApiStatus:
+    found = find_status(model)
+    return m.ApiStatus() if found is None else read_status(found)
 
 
 def can_read(returns: Any) -> bool:
@@ -139,21 +150,6 @@ def _locate(error: Exception) -> DecodeError:
     if isinstance(error, DecodeError):
         return error
     return DecodeError("is missing" if isinstance(error, KeyError) else "is not as expected")
-
-
-def _status_in(model: object) -> m.ApiStatus:
-    """Read the status that is shown: the Model's own, else the first in it; of a list, the first item is asked."""
-    waiting = [model]
-    for value in waiting:
-        if type(value) is dict:
-            if any(key.casefold() in _DECIDING and item is not None for key, item in value.items()):
-                return read_status(value)
-            waiting += value.values()
-        elif type(value) is list:
-            waiting += value[:1]
-        if len(waiting) > _MAX_LOOKED_AT:
-            break
-    return m.ApiStatus()
 
 
 def _sequence_factory(cls: Any, converter: Converter) -> Hook:
@@ -245,6 +241,8 @@ def _result_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hoo
                 value = value[key]
             else:
                 raise DecodeError("is missing", at[:depth])
+        if type(value) is list and len(value) > _LONG and is_sequence(returns):
+            return _read_long(converter, value, returns, at)
         try:
             return inner(value, returns)
         except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
@@ -252,6 +250,21 @@ def _result_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hoo
         raise DecodeError(located.problem, (*at, *located.path))
 
     return read
+
+
+def _read_long(converter: Converter, values: list[Any], cls: Any, at: tuple[str, ...]) -> Any:
+    """Read a long list, and let go of each item as soon as it is read, so that both forms of it are never there."""
+    item_type, found = get_args(cls)[0], []
+    inner = converter.get_structure_hook(item_type)
+    try:
+        for index, value in enumerate(values):
+            found.append(inner(value, item_type))
+            values[index] = None
+    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+        problem = _problem(partial(_locating.structure, values[len(found)], item_type))
+    else:
+        return found if get_origin(cls) is list else tuple(found)
+    raise _Located(problem.problem, ("Content", "Model", *at, len(found), *problem.path))
 
 
 def _teach(converter: Converter) -> None:

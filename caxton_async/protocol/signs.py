@@ -14,6 +14,8 @@ Object = dict[str, object]
 _CONTAINERS: Final = frozenset({dict, list})
 _DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
 _UNREADABLE: Final = object()
+# So many parts of a Model are looked at for the status that is shown; a documented answer has it among the first.
+_MAX_LOOKED_AT: Final = 100
 _TOGETHER: Final = {1: "success", 2: "failing", 3: "mixed", **dict.fromkeys((4, 5, 6, 7), "contradiction")}
 
 
@@ -146,6 +148,21 @@ class _Walk:
         if said != SUCCESS:
             self.culprits.setdefault(said, value)
         return said
+
+
+def find_status(model: object) -> Object | None:
+    """Return the object whose status is shown: the Model itself, else the first in it; of a list, the first item."""
+    waiting = [model]
+    for value in waiting:
+        if type(value) is dict:
+            if any(key.casefold() in _DECIDING and item is not None for key, item in value.items()):
+                return value
+            waiting += value.values()
+        elif type(value) is list:
+            waiting += value[:1]
+        if len(waiting) > _MAX_LOOKED_AT:
+            break
+    return None
 
 
 def path_to(answer: object, target: object) -> str:

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import enum
+import pickle
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import pytest
-from attrs import field, frozen
+from attrs import Factory, define, field, frozen, has
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,13 +17,21 @@ from caxton_async import models as m
 from caxton_async.endpoints import CATALOGUE
 from caxton_async.protocol import codec
 from caxton_async.protocol.encoding import encode
+from caxton_async.protocol.reply import read_reply
 from caxton_async.protocol.spelling import DecodeError
 from caxton_async.secret import Secret
+from tests.support.places import SAMPLES
+from tests.support.replies import as_json, reply
 from tests.support.scale import scaled
 
 HIDDEN = "canary-4711"
 NOTHING: frozenset[str] = frozenset()
 T = TypeVar("T")
+# The samples of the answers of the catalogue, in its order; a call that the guide only describes has that of another.
+SAMPLE_OF_EACH = (
+    *("01", "02", "16", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "16", "13", "14", "15", "16", "16"),
+    *("17", "18"),
+)
 
 
 class Colour(enum.Enum):
@@ -446,3 +456,195 @@ def test_any_json_is_read_or_problems(endpoint: Any, value: object) -> None:
     told = None if endpoint.returns is None else read(value, endpoint.returns)
 
     assert not isinstance(told, str) or told.startswith("$")
+
+
+# --- whole answers ---
+
+
+@frozen
+class Loose:
+    """A class with a place for anything."""
+
+    parts: dict[str, Line]
+    pair: tuple[Line, int] | None = None
+
+
+@frozen
+class Stated:
+    """A class that reads its own status."""
+
+    api_status: str
+    api_status_code: int
+
+
+def not_bad(_instance: object, _attribute: object, value: str) -> None:
+    """Refuse one name: a check of the user's own."""
+    if value == "bad":
+        raise ValueError
+
+
+@frozen
+class Checked:
+    """A class with a check, a default that depends on it, and a name of its own for `__init__`."""
+
+    name: str = field(validator=not_bad)
+    size: int = field(alias="how_big", default=1)
+
+    def __attrs_post_init__(self) -> None:
+        if self.name == "worse":
+            raise ValueError
+
+
+@frozen
+class Shouting:
+    """A class with a converter."""
+
+    name: str = field(converter=str.upper)
+
+
+@frozen
+class Twice:
+    """A class with a default that depends on what is given."""
+
+    name: str
+    twice: str = field(default=Factory(lambda self: self.name * 2, takes_self=True))
+
+
+@frozen
+class Heir(Line):
+    """A class that is derived from another, and names its types in quotes."""
+
+    rows: "list[list[int]]" = field(factory=list)
+    more: "tuple[Line, ...] | None" = None
+
+
+@define(slots=False, kw_only=True)
+class Plain:
+    """A class without slots, that takes its own by name."""
+
+    ratio: float = 0.5
+    mood: Mood
+
+
+@frozen
+class Own:
+    """A class with an `__init__` of its own."""
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self.__attrs_init__(f"{name}!")
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (
+            Checked,
+            [{"Name": "x"}, {"Name": "bad"}, {"Name": "worse"}, {"Name": "x", "Size": 2}, {"Name": "x", "HowBig": 2}],
+        ),
+        (Shouting, [{"Name": "x"}]),
+        (Loose, [{"Parts": {}}, {"Parts": {"1": {"Amount": 1}}, "Pair": [{"Amount": 1}, 2]}, {"Parts": 5}]),
+        (Stated, [{"ApiStatus": "IsValid", "ApiStatusCode": 100}, {"ApiStatus": "IsValid"}]),
+        (Twice, [{"Name": "x"}, {"Name": "x", "Twice": "y"}]),
+        (
+            Heir,
+            [
+                {"Amount": 1},
+                {"Amount": "1.50", "Rows": [[1], []], "More": [{"Amount": 2}]},
+                {"Amount": 1, "Rows": [["1"]]},
+            ],
+        ),
+        (Heir, [{"Amount": 1, "More": [{"Amount": None}]}, {"Amount": 1, "More": None}, {"Amount": 1, "Rows": None}]),
+        (Plain, [{"Mood": "good"}, {"Mood": "bad", "Ratio": 1}, {"Mood": None}, {"Mood": "good", "Ratio": "x"}]),
+        (Own, [{"Name": "x"}, {"Name": 5}]),
+        (
+            Order,
+            [ORDER, ORDER | {"Tags": [1]}, ORDER | {"Extra": {"Amount": 1}}, ORDER | {"Token": "t", "Discount": "1.0"}],
+        ),
+        (list[Heir], [[], [{"Amount": 1}], [{"Amount": 1}, 5], {}]),
+        (tuple[int, ...], [[1, 10**30], ["1"], [None]]),
+        (str, ["x", 5]),
+        (Decimal, ["1.50", 2, "x"]),
+    ],
+    ids=[
+        "checked",
+        "converted",
+        "mapping",
+        "status",
+        "twice",
+        "derived",
+        "options",
+        "no slots",
+        "own init",
+        "all",
+        "list",
+        "tuple",
+        "text",
+        "decimal",
+    ],
+)
+def test_an_answer_is_read_alike_however_its_keys_are_spelled(kind: Any, values: list[object]) -> None:
+    """Keys that are known need no second look; what they make is, to the type of each part, what any others make."""
+    for value in values:
+        raw = codec.decode(as_json({"Content": {"Model": value}}))
+        other = codec.decode(as_json({"content": {"MODEL": _swapped(value)}}))
+
+        told = read_answer(raw, kind, is_settled=True)
+
+        assert repr(told) == repr(read_answer(raw, kind)) == repr(read_answer(other, kind))
+        assert repr(told) == repr(read(raw["Content"]["Model"], kind)).replace("'$", "'$.Content.Model")
+
+
+def read_answer(raw: object, kind: Any, *, is_settled: bool = False) -> Any:
+    """Read a whole answer, and return its result, or what is wrong with it and where."""
+    try:
+        return codec.structure_envelope(raw, kind, (), is_settled=is_settled).model
+    except DecodeError as error:
+        return f"{error.where('$')} {error.problem}"
+
+
+def _swapped(value: object) -> object:
+    """Return a JSON value with each key in letters of the other case."""
+    if isinstance(value, dict):
+        return {key.swapcase(): _swapped(item) for key, item in value.items()}
+    return [_swapped(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("value", ["text", ["AccountName"], 5, None, True], ids=repr)
+def test_what_is_no_object_is_no_result(value: object) -> None:
+    """Not even of a class of which every member is optional."""
+    told = read_answer({"Content": {"Model": {"BankDetails": [value]}}}, m.BankDetails, is_settled=True)
+
+    assert told == m.BankDetails()
+    with pytest.raises(DecodeError, match="is not an object"):
+        codec.structure_envelope(
+            {"Content": {"Model": {"BankDetails": [value]}}},
+            tuple[m.BankDetails, ...],
+            ("BankDetails",),
+            is_settled=True,
+        )
+
+
+def test_every_documented_answer_is_structured_by_cattrs() -> None:
+    """The envelope, its content, its result and the callers are all made by functions that cattrs wrote."""
+    made: set[str] = set()
+
+    def note(frame: Any, event: str, _argument: object) -> None:
+        if event == "call" and "cattrs generated structure" in frame.f_code.co_filename:
+            made.add(frame.f_code.co_name.removeprefix("structure_").split("_")[0])
+
+    bodies = {path.name[:2]: path.read_bytes() for path in SAMPLES.glob("*_response.json")}
+    sys.setprofile(note)
+    try:
+        for endpoint, number in zip(CATALOGUE.values(), SAMPLE_OF_EACH, strict=True):
+            envelope = read_reply(endpoint, reply(bodies[number]))
+            repr(envelope)
+            pickle.dumps(envelope) if endpoint.returns is None else envelope.status
+    finally:
+        sys.setprofile(None)
+
+    results = {
+        cls.__name__ for each in CATALOGUE.values() for cls in (*get_args(each.returns), each.returns) if has(cls)
+    }
+    assert results | {"Envelope", "Content", "ApiStatus", "AuthorisedClientModel", "AuthorisedUserModel"} <= made
