@@ -102,17 +102,22 @@ def read_reply(
 
 def _open(reply: HttpReply) -> tuple[str | None, object]:
     """Return what is wrong with a reply as a whole, or None and the JSON value in it."""
-    headers = reply.headers
-    if reply.flaw is not None:
-        return reply.flaw, None
-    if "Content-Encoding" in headers and headers["Content-Encoding"].strip().casefold() not in {"identity", ""}:
-        return "the reply is compressed, which was not asked for", None
-    if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
-        return "the reply does not say how long it is, so it may be cut off", None
+    flaw = reply.flaw or _flaw(reply.headers)
+    if flaw is not None:
+        return flaw, None
     try:
         return None, codec.decode(reply.body)
     except DecodeError as error:
         return f"the body of the reply (HTTP {reply.status}) {error.problem}", None
+
+
+def _flaw(headers: Mapping[str, str]) -> str | None:
+    """Return why a reply with these headers cannot be trusted to be whole and readable, None where it can."""
+    if "Content-Encoding" in headers and headers["Content-Encoding"].strip().casefold() not in {"identity", ""}:
+        return "the reply is compressed, which was not asked for"
+    if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+        return "the reply does not say how long it is, so it may be cut off"
+    return None
 
 
 def _accept(

@@ -550,6 +550,42 @@ def test_an_answer_that_names_another_thing_is_not_ours(
         assert "does not name what was asked for" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("codes", "outcome"),
+    [
+        (("GBP", "POTBC-GBP"), None),
+        ((" gbp", "potbc-GBP\r\n"), None),
+        (("GBP", "POT1-GBP"), OutcomeUnknown),
+        (("POTBC-GBP", "GBP"), OutcomeUnknown),
+        (("GBP",), OutcomeUnknown),
+        ((), OutcomeUnknown),
+    ],
+    ids=["same", "dressed", "another pot", "other way round", "one", "none"],
+)
+def test_an_answer_about_something_else_is_not_ours(codes: tuple[str, ...], outcome: type | None) -> None:
+    """A server that answers twice, or a proxy that mixes answers up, is not believed for another payment."""
+    balances = [{"Balance": 1, "CcyCode": code} for code in codes]
+    request = m.MoveFunds("GBP", "POTBC-GBP", 10)
+
+    error = error_of(e.MOVE_FUNDS, reply(envelope({"Balances": balances} | VALID)), request=request)
+
+    assert (None if error is None else type(error)) is outcome
+    assert error is None or error.path == f"{MODEL}.Balances"
+
+
+def test_a_confirmation_that_fails_confirms_nothing() -> None:
+    """A function of the user's may raise anything."""
+    endpoint = Endpoint("pay_bill", "POST", "bills", PayBill, Receipt, confirms=lambda _request, _result: 1 / 0)
+
+    assert kind_of_request(endpoint) is OutcomeUnknown
+
+
+def kind_of_request(endpoint: Endpoint[Any, Any]) -> type[CaxtonError] | None:
+    """Return the class of the error that a good answer to a bill makes."""
+    error = error_of(endpoint, reply(envelope({"PayeeId": 7})), request=PayBill(7))
+    return None if error is None else type(error)
+
+
 @frozen
 class PayBill:
     """Somebody's own request, which names its payee in the path."""
