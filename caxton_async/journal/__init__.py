@@ -1,6 +1,12 @@
 """The journal: one store of batches and single payments, of what was sent and what came of it."""
 
-from caxton_async.journal.opening import open_journal, state_folder
+from caxton_async.journal.opening import (
+    adopt_journal,
+    export_journal,
+    migrate_journal,
+    open_journal,
+    state_folder,
+)
 from caxton_async.journal.protocol import Check, Journal, JournalReader, Known, Recorded, Taken, Worker
 from caxton_async.journal.states import (
     STATES,
@@ -41,6 +47,9 @@ __all__ = [
     "SameRequest",
     "Taken",
     "Worker",
+    "adopt_journal",
+    "export_journal",
+    "migrate_journal",
     "open_journal",
     "state_folder",
 ]

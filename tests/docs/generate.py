@@ -105,6 +105,8 @@ def variable_of(field: "attrs.Attribute[Any]") -> str:
     """Return the environment variable that sets a field of the settings, found by trying; a dash if there is none."""
     if field.name == "paths":
         return "`CAXTON_PATH_<NAME>`"
+    if re.search("Callable|Context", str(field.type)):  # an object, which no text can name
+        return "—"
     variable = f"CAXTON_{field.name.removesuffix('_').upper()}"
     for sample in SAMPLES:
         try:
