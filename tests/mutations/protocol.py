@@ -67,7 +67,7 @@ MUTATIONS = (
         "a status that contradicts itself is unknown",
         "caxton_async.protocol.status:RULES",
         _without("content", "contradiction"),
-        (f"{FAULT}[53-code_beside_another_name-payment]",),
+        (f"{REPLY}::test_the_statuses_of_an_answer_decide",),
     ),
     Mutation(
         "success beside failure is unknown",
@@ -79,7 +79,7 @@ MUTATIONS = (
         "a refused caller beside success is unknown",
         "caxton_async.protocol.status:RULES",
         _without("around", "unauthorised"),
-        (f"{FAULT}[53-AuthorisedUserModel_beside_success-payment]",),
+        (f"{REPLY}::test_a_refused_client_or_user_is_not_authorised",),
     ),
     Mutation(
         "every key counts whatever the case of its letters",

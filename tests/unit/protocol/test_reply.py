@@ -369,11 +369,12 @@ def test_success_under_a_client_error_is_a_contradiction(model: dict, kind: type
         {"Content": {"Model": VALID}, "content": {"Model": FAILED}},
         {"Content": {"Model": VALID, "model": FAILED}},
         {"Content": {"Model": VALID | {"WalletId": 1, "walletid": 2}}},
+        {"Content": {"Model": {"WalletId": 1, "walletid": 2}}},
         envelope(VALID, error="failed"),
         envelope(VALID, Error={"code": 5}),
         VALID | {"Message": "done"},
     ],
-    ids=["content", "model", "member", "error", "error object", "success without a content"],
+    ids=["content", "model", "member beside a status", "member", "error", "error object", "success without a content"],
 )
 @pytest.mark.parametrize("status", [200, 400])
 def test_an_answer_that_says_two_things_is_none(body: object, status: int) -> None:
