@@ -12,6 +12,7 @@ import logging
 import random
 import secrets
 import warnings
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -24,7 +25,6 @@ from caxton_async.errors import (
     AssumedPathWarning,
     CaxtonError,
     ConfigurationError,
-    DeadlineExceeded,
     NotAuthorised,
     OutcomeUnknown,
     Sent,
@@ -65,8 +65,8 @@ class TokenSource(Protocol):
         """Return a token that works now, without waiting."""
         ...
 
-    async def get(self, call: CallProgress) -> Token | None:
-        """Wait for a token; None at the deadline of `call`."""
+    def get(self, call: CallProgress) -> Coroutine[Any, Any, Token]:
+        """Wait for a token until the deadline of `call`."""
         ...
 
     def reject(self, token: Token, caller: Caller) -> bool:
@@ -159,22 +159,19 @@ class Attempts:
                 self.reporter.report_end(call, error)
             raise
 
-    async def token(self, call: CallProgress, tokens: TokenSource) -> Token:
-        """Return a token, waiting for it until the deadline of `call`.
+    def token(self, call: CallProgress, tokens: TokenSource) -> Coroutine[Any, Any, Token]:
+        """Wait for a token, no longer than the deadline of `call`.
 
         **Raises** DeadlineExceeded; AuthenticationFailed or ConfigurationError when there is none.
         """
         self._warn_if_assumed(GET_ACCESS_TOKEN)
-        token = await tokens.get(call)
-        if token is None:
-            raise _deadline_exceeded(call, call.sent)
-        return token
+        return tokens.get(call)
 
     async def _wait_for_place(self, call: CallProgress, endpoint: Endpoint[Any, Any], lane: Lane) -> Token | None:
         """Wait for a place, and return the token of the moment in which there is one."""
         while True:
             if not await lane.limiter.acquire(call.deadline):
-                raise closed_error(call) if self.closed else _deadline_exceeded(call, call.sent)
+                raise closed_error(call) if self.closed else call.overdue(call.sent)
             token = lane.tokens.ready() if endpoint.authorised else None
             if token is not None or not endpoint.authorised:
                 return token
@@ -194,7 +191,7 @@ class Attempts:
         """Send once and return the envelope, or the error, whose traceback is cut, since its frames hold bodies."""
         left = call.deadline - asyncio.get_running_loop().time()
         if left <= 0:
-            raise _deadline_exceeded(call, call.sent)
+            raise call.overdue(call.sent)
         call.attempt += 1
         draft.timeout_s = min(call.attempt_timeout_s, left)
         draft.dispatched = False
@@ -243,7 +240,7 @@ class Attempts:
                 raise closed_error(call)
             return
         if left <= _CLOSE_TO_DEADLINE_S and error.sent is not Sent.YES and not isinstance(error, OutcomeUnknown):
-            raise _deadline_exceeded(call, error.sent)
+            raise call.overdue(error.sent)
         raise error
 
     def _accepted(self, caller: Caller, token: Token | None, envelope: Envelope[Any]) -> None:
@@ -276,17 +273,6 @@ def closed_error(call: CallProgress) -> ConfigurationError:
     """Return the error of a call whose client was closed while it waited."""
     message = "the client was closed while the call waited: keep it open until its calls are done"
     return ConfigurationError(message, endpoint=call.endpoint, correlation_id=call.correlation_id, sent=call.sent)
-
-
-def _deadline_exceeded(call: CallProgress, sent: Sent) -> DeadlineExceeded:
-    seconds = call.deadline - call.started
-    where = "before it was sent" if sent is Sent.NO else "after it was sent"
-    return DeadlineExceeded(
-        f"the deadline of {call.endpoint} ({seconds:g} s) passed {where}; it is safe to call again",
-        endpoint=call.endpoint,
-        correlation_id=call.correlation_id,
-        sent=sent,
-    )
 
 
 def _blame(caller: Caller, error: CaxtonError) -> CaxtonError:

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, frozen
 
-from caxton_async.errors import ApiError, CaxtonError, OutcomeUnknown, Sent
+from caxton_async.errors import ApiError, CaxtonError, DeadlineExceeded, OutcomeUnknown, Sent
 
 logger: Final = logging.getLogger("caxton_async")
 
@@ -67,6 +67,17 @@ class CallProgress:
     def __str__(self) -> str:
         reference = "" if self.reference is None else f", reference {self.reference!r}"
         return f"call {self.correlation_id}{reference}, account {self.account or 'main'}"
+
+    def overdue(self, sent: Sent) -> DeadlineExceeded:
+        """Return the error of a call whose deadline has passed."""
+        seconds = self.deadline - self.started
+        where = "before it was sent" if sent is Sent.NO else "after it was sent"
+        return DeadlineExceeded(
+            f"the deadline of {self.endpoint} ({seconds:g} s) passed {where}; it is safe to call again",
+            endpoint=self.endpoint,
+            correlation_id=self.correlation_id,
+            sent=sent,
+        )
 
 
 class Reporter:

@@ -69,10 +69,11 @@ class TokenHolder:
                 self._start()
         return token
 
-    async def get(self, call: CallProgress) -> Token | None:
-        """Return a token, waiting for the login if there is one to wait for; None at the deadline of `call`.
+    async def get(self, call: CallProgress) -> Token:
+        """Return a token, waiting for the login if there is one to wait for.
 
-        **Raises** AuthenticationFailed or ConfigurationError, a fresh one for each caller, when there is none.
+        **Raises** AuthenticationFailed or ConfigurationError, a fresh one for each caller, when there is none;
+        DeadlineExceeded.
         """
         if (token := self.ready()) is not None:
             return token
@@ -80,7 +81,13 @@ class TokenHolder:
         outcome: Token | NoToken | None = failure
         if failure is None or not failure.holds_back(self._clocks):
             self._start()
-            outcome = await self._waiters.wait(call.deadline)
+            waiter = self._waiters.join(call.deadline)
+            try:
+                outcome = await waiter
+            finally:
+                self._waiters.leave(waiter)
+        if outcome is None:
+            raise call.overdue(call.sent)
         if isinstance(outcome, NoToken):
             raise outcome.error(call, self._clocks)
         return outcome

@@ -39,7 +39,7 @@ class HeldToken:
         """Return the token."""
         return self.token
 
-    async def get(self, call: CallProgress) -> Token | None:
+    async def get(self, call: CallProgress) -> Token:
         """Return a token, logging in while the old password works.
 
         **Raises** AuthenticationFailed or ConfigurationError when there is none.

@@ -70,7 +70,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a call waits for a token no longer than its deadline",
-        "caxton_async.auth.waiters:Waiters.wait",
+        "caxton_async.auth.waiters:Waiters.join",
         Around(_patiently),
         ("test_rules.py::test_a_login_outlives_callers_with_short_deadlines",),
     ),
