@@ -32,9 +32,13 @@ MAX_MEMBERS: Final = 64
 MAX_LENGTH: Final = 64
 
 
-@lru_cache(maxsize=1024)
 def spellings(cls: Any) -> Mapping[str, str]:
     """Return how the wire spells each attribute of `cls`: PascalCase, unless the API or its metadata says otherwise."""
+    return _spell(cls)
+
+
+@lru_cache(maxsize=1024)
+def _spell(cls: Any) -> Mapping[str, str]:
     known = _SPELLINGS.get(getattr(cls, "__origin__", cls), {})
     return {
         a.name: known.get(a.name)
