@@ -19,10 +19,11 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
-from caxton_async.batch import Journal, RowState, run_batch
 from caxton_async.batch.journal import Entry
-from caxton_async.batch.plan import row_digest
 from caxton_async.batch.states import PlannedRow, RowStatus
+
+from caxton_async.batch import Journal, RowState, run_batch
+from caxton_async.batch.plan import row_digest
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.models import MoveFunds
 

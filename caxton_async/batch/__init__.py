@@ -1,47 +1,25 @@
-"""Batches that can be killed at any instant: rows in, a journal on disk, a report out."""
+"""Batches that can be killed at any instant: rows in, a journal of what was sent, a report out."""
 
-from caxton_async.batch.input import InputFile, InputOptions, Row, RowErrors, input_digest, read_rows, template_of
-from caxton_async.batch.journal import Journal
-from caxton_async.batch.payroll import BULK_PAYMENTS, run_bulk_payments
-from caxton_async.batch.reader import JournalReader, check_not_run_before, default_path, read_journal
-from caxton_async.batch.runner import BatchSummary, RowOutcome, run_batch
-from caxton_async.batch.states import (
-    STATES,
-    DuplicateReference,
-    JournalError,
-    JournalFailed,
-    JournalRefused,
-    JournalRow,
-    RowState,
-    RowStatus,
-    TransitionRefused,
-)
+from caxton_async.batch.input import InputFile, InputOptions, Row, RowErrors, read_rows
+from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches
+from caxton_async.batch.outcome import BatchSummary, RowOutcome
+from caxton_async.batch.plan import BatchPlan, PlanOptions, make_plan, plan_batch
+from caxton_async.batch.runner import resume_batch, run_batch
 
 __all__ = [
     "BULK_PAYMENTS",
-    "STATES",
+    "BatchPlan",
     "BatchSummary",
-    "DuplicateReference",
     "InputFile",
     "InputOptions",
-    "Journal",
-    "JournalError",
-    "JournalFailed",
-    "JournalReader",
-    "JournalRefused",
-    "JournalRow",
+    "PlanOptions",
     "Row",
     "RowErrors",
     "RowOutcome",
-    "RowState",
-    "RowStatus",
-    "TransitionRefused",
-    "check_not_run_before",
-    "default_path",
-    "input_digest",
-    "read_journal",
+    "find_batches",
+    "make_plan",
+    "plan_batch",
     "read_rows",
+    "resume_batch",
     "run_batch",
-    "run_bulk_payments",
-    "template_of",
 ]

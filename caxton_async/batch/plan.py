@@ -1,27 +1,30 @@
-"""What a batch comes to before anything is sent: totals, control sum, suspected doubles, and digests that pin it.
+"""What a batch comes to before anything is sent: totals, control sum, suspected duplicates, and its digest."""
 
-What belongs here: pure sums over rows.  What does not: reading them (`rows`) and showing them (`cli`).
-"""
-
-import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal
-from enum import Enum
-from functools import cache
-from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
-from attrs import fields_dict, frozen, has
+from attrs import astuple, define, field, frozen
 
-from caxton_async.batch.input.rows import REMEMBERED, Row
-from caxton_async.journal.stored import money_of
-from caxton_async.secret import Secret
+from caxton_async.batch.input import beneficiary_of
+from caxton_async.batch.lookup import BULK_PAYMENTS
+from caxton_async.bulk import check_line
+from caxton_async.endpoints import Endpoint
+from caxton_async.errors import DuplicatesSuspected, InvalidRequest, JournalRefused
+from caxton_async.journal.protocol import Journal, JournalReader
+from caxton_async.journal.seal import Seal
+from caxton_async.journal.states import BatchInfo, Binding, Duplicates, NewBatch, PlannedRow, SameRequest
+from caxton_async.journal.stored import encode_request, money_of, request_digest
 
+DUPLICATE_DAYS: Final = 10  # how far back a payment of the same is looked for
 # Digits: a million of the largest amounts add up exactly, whatever the program around us set as its own precision.
-_EXACT = Context(prec=60)
-_MAX_DOUBLES = 100  # that are listed; the rest are counted
+_EXACT: Final = Context(prec=60)
+_DAY_S: Final = 86_400
+_ROWS_DIGITS: Final = 48  # of a plan's 64: the digest of its rows and whose they are; the rest is of its duplicates
+_SHOWN: Final = 3  # duplicates that an error names
 
 
 @frozen
@@ -34,29 +37,40 @@ class Total:
 
 
 @frozen
-class Double:
-    """A row that asks for the same as an earlier one, under another reference."""
+class BatchPlan:
+    """A batch in figures; `control_sum` adds the amounts of all currencies, as payment files do.
 
-    line: int
-    reference: str
-    first_line: int
-    first_reference: str
-
-
-@frozen
-class Plan:
-    """A batch in figures.
-
-    `control_sum` adds the amounts of all currencies, as payment files do to show that no row is lost.  Doubles are
-    looked for among the first `compared` rows; `doubles` lists up to a hundred of the `double_count`.
+    `digest` is None where it is not known for whom the batch would be sent.
     """
 
     count: int
     totals: tuple[Total, ...]
     control_sum: Decimal
-    doubles: tuple[Double, ...]
-    double_count: int
-    compared: int
+    duplicates: Duplicates
+    digest: str | None
+
+
+@frozen(kw_only=True)
+class PlanOptions:
+    """How a batch is planned: its name, what may pass, who approved it, and which batch it retries.
+
+    `duplicate_days` says how far back payments of the same are looked for; `elsewhere` are duplicates of another
+    journal.
+    """
+
+    name: str | None = None
+    allow_duplicates: bool = False
+    duplicate_days: float = DUPLICATE_DAYS
+    elsewhere: Duplicates = field(factory=Duplicates)
+    approved: str | None = None
+    approved_by: str | None = None
+    follows: int | None = None
+    details: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def since(self) -> float:
+        """The time, in seconds since the epoch, after which payments of the same count."""
+        return time.time() - self.duplicate_days * _DAY_S
 
 
 def add_exactly(first: Decimal, second: Decimal) -> Decimal:
@@ -64,77 +78,177 @@ def add_exactly(first: Decimal, second: Decimal) -> Decimal:
     return _EXACT.add(first, second)
 
 
-def make_plan(rows: Iterable[Row]) -> Plan:
-    """Return what `rows` come to, in memory that does not grow with them beyond the first hundred thousand."""
-    totals: dict[str, Total] = {}
-    seen: dict[bytes, tuple[int, str]] = {}
-    doubles: list[Double] = []
-    number = double_count = 0
-    for number, row in enumerate(rows, 1):
-        if money := money_of(row.request):
-            so_far = totals.get(money.currency, Total(money.currency, 0, Decimal(0)))
-            amount = add_exactly(so_far.amount, money.amount)
-            totals[money.currency] = Total(money.currency, so_far.count + 1, amount)
-        if number > REMEMBERED:
-            continue
-        # Kept in memory only, so a key would protect nothing.
-        key = row_digest(row.request, b"", leave_out=row.reference)[:12]
-        first = seen.setdefault(key, (row.line, row.reference))
-        if first != (row.line, row.reference):
-            double_count += 1
-            doubles += [Double(row.line, row.reference, *first)] * (len(doubles) < _MAX_DOUBLES)
-    control_sum = Decimal(0)
-    for total in totals.values():
-        control_sum = add_exactly(control_sum, total.amount)
-    by_currency = tuple(totals[currency] for currency in sorted(totals))
-    return Plan(number, by_currency, control_sum, tuple(doubles), double_count, min(number, REMEMBERED))
+@define
+class Tally:
+    """Turns the rows of a batch into those of a journal, and adds up what passes through."""
+
+    journal: JournalReader
+    count: int = 0
+    seal: Seal = field(factory=Seal)
+    _totals: dict[str, Total] = field(factory=dict)
+
+    def planned(self, rows: Iterable[Any]) -> Iterator[PlannedRow]:
+        """Yield each row as the journal takes it: a pair of reference and request, or a row that is planned already.
+
+        Raises:
+            InvalidRequest: a reference cannot be shown in one line.
+        """
+        for number, row in enumerate(rows, 1):
+            planned = row if isinstance(row, PlannedRow) else self._plan_row(number, row)
+            self.count = number
+            self.seal.add(planned.reference, planned.request)
+            if planned.amount is not None and planned.currency is not None:
+                so_far = self._totals.get(planned.currency, Total(planned.currency, 0, Decimal(0)))
+                amount = add_exactly(so_far.amount, Decimal(planned.amount))
+                self._totals[planned.currency] = Total(planned.currency, so_far.count + 1, amount)
+            yield planned
+
+    def _plan_row(self, number: int, row: Any) -> PlannedRow:  # noqa: ANN401 -- a pair or a `Row`
+        reference, request = row
+        if not isinstance(reference, str) or not reference.strip():
+            raise InvalidRequest(f"the reference of row {number} must be text that can be printed")
+        check_line(reference, f"the reference of row {number}")
+        return plan_row(self.journal, reference, request, line=getattr(row, "line", None))
+
+    def plan(self, duplicates: Duplicates, digest: str | None) -> BatchPlan:
+        """Return what the rows that passed through come to."""
+        totals = tuple(self._totals[currency] for currency in sorted(self._totals))
+        control_sum = Decimal(0)
+        for total in totals:
+            control_sum = add_exactly(control_sum, total.amount)
+        return BatchPlan(self.count, totals, control_sum, duplicates, digest)
 
 
-def plan_digest(plan: Plan, **context: str) -> str:
+def plan_row(
+    journal: JournalReader, reference: str, request: object, *, line: int | None = None, follows: int | None = None
+) -> PlannedRow:
+    """Return a row as this journal takes it."""
+    money = money_of(request)
+    return PlannedRow(
+        reference=reference,
+        request=encode_request(request, is_encrypted=journal.is_encrypted),
+        digest=request_digest(request, journal.salt, leave_out=reference),
+        line=line,
+        amount=f"{money.amount:f}" if money else None,
+        currency=money.currency if money else None,
+        beneficiary=beneficiary_of(request),
+        follows=follows,
+    )
+
+
+def make_plan(
+    journal: JournalReader,
+    endpoint: Endpoint[Any, Any],
+    rows: Iterable[Any],
+    *,
+    binding: Binding | None,
+    options: PlanOptions,
+) -> BatchPlan:
+    """Return what `rows` come to, with what of them the journal has already; nothing is written.
+
+    Raises:
+        InvalidRequest: a row cannot be sent.
+        JournalRefused: the journal is damaged.
+    """
+    tally = Tally(journal)
+    found = _join(journal.same_requests(tally.planned(rows), since=options.since), options.elsewhere)
+    digest = plan_digest(endpoint.name, binding, tally.seal.hexdigest(), found) if binding else None
+    return tally.plan(found, digest)
+
+
+async def plan_batch(
+    journal: Journal, endpoint: Endpoint[Any, Any], rows: Iterable[Any], *, binding: Binding, options: PlanOptions
+) -> BatchInfo:
+    """Write a batch into the journal, whole or not at all.
+
+    Raises:
+        DuplicatesSuspected: rows ask for what may have been paid, and neither the caller nor an approval lets them.
+        InvalidRequest: a row cannot be sent, or the plan is not the one that was approved.
+        JournalError: the journal could not be written.
+    """
+    tally = Tally(journal)
+
+    def check(duplicates: Duplicates) -> None:
+        found = _join(duplicates, options.elsewhere)
+        if options.approved is None:
+            _check_duplicates(found, tally.count, allowed=options.allow_duplicates)
+            return
+        digest = plan_digest(endpoint.name, binding, tally.seal.hexdigest(), found)
+        if digest != options.approved:
+            raise InvalidRequest(f"the plan is {digest}, which is not the one that was approved: nothing was sent")
+
+    new = NewBatch(
+        name=options.name or endpoint.name,
+        endpoint=endpoint.name,
+        binding=binding,
+        kind="payroll" if endpoint is BULK_PAYMENTS else "batch",
+        plan_digest=options.approved,
+        approved_by=options.approved_by,
+        follows=options.follows,
+        details=dict(options.details),
+    )
+    return await journal.plan(new, tally.planned(rows), since=options.since, check=check)
+
+
+def plan_digest(endpoint: str, binding: Binding, seal: str, duplicates: Duplicates) -> str:
     """Return what names this plan and no other: for one person to plan, and another to approve.
 
-    `context` is all else that decides what is sent, and to whom: endpoint, path, origin, digest of the input, account.
+    It covers the rows, the endpoint, for whom they are sent, and the suspected duplicates.
     """
-    totals = [[total.currency, total.count, str(total.amount)] for total in plan.totals]
-    text = json.dumps([plan.count, totals, context], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    listed = [[each.reference, each.of_batch, each.of_reference] for each in duplicates.first]
+    return _rows_digest(endpoint, binding, seal) + _digest([duplicates.count, *listed])[:-_ROWS_DIGITS]
 
 
-def row_digest(request: object, salt: bytes, *, leave_out: str | None = None) -> bytes:
-    """Return the digest of a request, by which it is known again: equal amounts count as equal however written.
+def check_approval(journal: Journal, info: BatchInfo, *, approved: str | None, approved_by: str | None) -> None:
+    """Check that the rows in the journal are those that were approved, and keep an approval that is new.
 
-    `salt` is the journal's own and random, so that the digests of two journals tell nothing of each other.  It does not
-    keep an account number from being guessed by who has the journal too: a journal is as private as its input.
-    Attributes that hold `leave_out`, the reference of the row, do not count; of secrets, only that they are there does.
+    Raises:
+        InvalidRequest: `approved` is of another plan.
+        JournalRefused: the rows are not those that were approved when the batch was planned.
     """
-    cls = type(request)
-    found = _values_of(cls)(request)  # type: ignore[arg-type]  # to mypy a class is not Hashable
-    values = [value if type(value) is str else _plain(value) for value in found]
-    if leave_out is not None:
-        values = [None if value == leave_out else value for value in values]
-    # `ascii` and BLAKE2 take a third of the time of JSON and HMAC; each row of a batch is digested twice.
-    return hashlib.blake2b(ascii((cls.__qualname__, values)).encode(), salt=salt, digest_size=16).digest()
+    if approved is None and info.plan_digest is None:
+        return
+    rows = _rows_digest(info.endpoint, info.binding, journal.seal(info.id))
+    if info.plan_digest is not None and info.plan_digest[:_ROWS_DIGITS] != rows:
+        raise JournalRefused(
+            f"the rows of batch {info.id} are not those that were approved by {info.approved_by}: nothing was sent"
+        )
+    if approved is not None:
+        if approved[:_ROWS_DIGITS] != rows or info.plan_digest not in {None, approved}:
+            raise InvalidRequest(f"what was approved is another plan than batch {info.id}: nothing was sent")
+        if info.plan_digest is None:
+            journal.approve(info.id, plan_digest=approved, approved_by=approved_by or "")
 
 
-@cache
-def _values_of(cls: type) -> Callable[[object], tuple[object, ...]]:
-    """Return what takes the values of all attributes from an instance."""
-    names = sorted(fields_dict(cls)) if has(cls) else []
-    if len(names) < 2:  # `attrgetter` of one name returns the bare value
-        return lambda instance: tuple(getattr(instance, name) for name in names)
-    return attrgetter(*names)
+def _check_duplicates(duplicates: Duplicates, total: int, *, allowed: bool) -> None:
+    if not duplicates.count or allowed:
+        return
+    named = "; ".join(describe_duplicate(each) for each in duplicates.first[:_SHOWN])
+    more = ", ..." if duplicates.count > _SHOWN else ""
+    raise DuplicatesSuspected(
+        f"{duplicates.count} of {total} rows ask for what may have been paid already ({named}{more}), so nothing was "
+        "sent: look at each, then take it out, or let them pass with allow_duplicates (--allow-duplicates)",
+        duplicates=duplicates.first,
+        count=duplicates.count,
+    )
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 -- what `ascii` writes alike on every Python
-    match value:
-        case Decimal():
-            return f"{value.normalize(_EXACT):f}"
-        case Enum():
-            return _plain(value.value)
-        case dt.date():
-            return value.isoformat()
-        case None | bool() | int() | str():
-            return value
-        case Secret():
-            return [bool(value)]
-    return repr(value)
+def _join(found: Duplicates, elsewhere: Duplicates) -> Duplicates:
+    return Duplicates((*found.first, *elsewhere.first), found.count + elsewhere.count)
+
+
+def describe_duplicate(same: SameRequest) -> str:
+    """Say which row asks for the same as which."""
+    line = f" on line {same.line}" if same.line else ""
+    if same.of_batch is None:
+        return f"{same.reference}{line} as {same.of_reference}" + (f" on line {same.of_line}" if same.of_line else "")
+    state = f", {same.of_state.value.replace('_', ' ')}" if same.of_state else ""
+    return f"{same.reference}{line} as {same.of_reference} of batch {same.of_batch}{state}"
+
+
+def _rows_digest(endpoint: str, binding: Binding, seal: str) -> str:
+    return _digest([endpoint, *astuple(binding), seal])[:_ROWS_DIGITS]
+
+
+def _digest(values: list[object]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

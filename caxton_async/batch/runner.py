@@ -1,198 +1,257 @@
-"""Carries out a batch: rows from an iterable, calls through the client, every step in the journal.
-
-What belongs here: which row is next, and when to stop.  What does not: what one call takes (`step`), what an error
-means (`verdict`), what is on disk (`journal`), and signals (the command line sets `stop`).
-
-Memory does not grow with the rows: they are read as they are needed, twice in all, first to plan (or, in a batch that
-goes on, to compare) every one of them, then to send.
-"""
+"""Carries out a batch: rows from the journal, calls through the client, every step durable before the next."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
-from attrs import define, evolve, field, frozen
+from attrs import define, field
 
-from caxton_async.batch.journal import Entry, Journal
-from caxton_async.batch.pinned import Rows, check_pinned, plan_or_compare, restartable, sendable_rows
-from caxton_async.batch.states import SENDABLE, RowState
-from caxton_async.batch.step import Step, take_step
-from caxton_async.batch.verdict import readable
-from caxton_async.client import CaxtonClient
+from caxton_async.batch.brake import Brake
+from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches, find_endpoint
+from caxton_async.batch.outcome import BatchSummary, RowOutcome, summarise
+from caxton_async.batch.payroll import PayrollRun
+from caxton_async.batch.plan import PlanOptions, check_approval, plan_batch
 from caxton_async.endpoints import Endpoint
-from caxton_async.errors import CaxtonError, ConfigurationError, RateLimited
+from caxton_async.errors import CaxtonError, ConfigurationError, JournalRefused, RateLimited, Sent
+from caxton_async.journal import open_journal
+from caxton_async.journal.binding import binding_of, check_binding
+from caxton_async.journal.protocol import Journal, Taken, Worker
+from caxton_async.journal.states import SENDABLE, BatchInfo, RowState, RowStatus
+from caxton_async.journal.step import Step, take_step
+from caxton_async.journal.stored import decode_request
+from caxton_async.journal.verdict import readable
+
+if TYPE_CHECKING:
+    from caxton_async.client import CaxtonClient
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+logger: Final = logging.getLogger("caxton_async")
 
-_TRIES = 3  # of a row in one run, each with the client's own attempts; then it waits for the next run
-_OUTAGE = 10  # calls in a row that did not reach the API, or got no readable answer: more of them would not either
-_LONGEST_WAIT_S = 300.0  # for an API that says "later"; beyond it the run pauses, and a person decides when to go on
-_MAX_BACKOFF_S = 60.0
-
-
-@frozen
-class RowOutcome(Generic[Result]):
-    """What came of a row, once that is on disk; `result` is what the call returned."""
-
-    reference: str
-    state: RowState
-    result: Result | None = None
-    error: CaxtonError | None = None
+STOPPED: Final = "stopped before all rows were sent"
+_FIRST: Final = 4  # calls in flight at the start: an outage that is there already costs no more than these
+_TRIES: Final = 3  # of a row in one run, each with the client's own attempts; then it waits for the next run
+_LONGEST_WAIT_S: Final = 300.0  # for an API that says "later"; beyond it the run pauses, and a person decides
+_MAX_BACKOFF_S: Final = 60.0
+_MAX_RATE_LIMITED: Final = 10  # in a row, before the run pauses
 
 
-@frozen
-class BatchSummary:
-    """How a batch stands after a run: how many rows are in each state, and why the run paused, if it did."""
-
-    counts: Mapping[RowState, int]
-    paused: str | None = None
-
-    @property
-    def total(self) -> int:
-        """How many rows the batch has."""
-        return sum(self.counts.values())
-
-    @property
-    def left(self) -> int:
-        """How many rows the next run would send."""
-        return sum(self.counts[state] for state in SENDABLE)
-
-    @property
-    def unknown(self) -> int:
-        """How many rows may or may not have been carried out."""
-        return self.counts[RowState.UNKNOWN] + self.counts[RowState.SENDING]
-
-
-async def run_batch(  # noqa: PLR0913 -- what a run is made of; a value around them would be one more thing to learn
-    caxton: CaxtonClient,
+async def run_batch(  # noqa: PLR0913 -- a contract: what a run is made of
+    caxton: "CaxtonClient",
     endpoint: Endpoint[Request, Result],
-    rows: Rows,
+    rows: Iterable[Any],
     *,
-    journal: Journal | Path | str,
+    journal: Journal | str | Path,
+    name: str | None = None,
     concurrency: int = 64,
+    allow_duplicates: bool = False,
     on_progress: Callable[[RowOutcome[Result]], None] | None = None,
     stop: anyio.Event | None = None,
+    approved: str | None = None,
+    approved_by: str | None = None,
 ) -> BatchSummary:
-    """Send every row that is left to send, at most `concurrency` at a time, and return how the batch stands.
+    """Plan a batch of `rows`, pairs of reference and request, send every one of them, and return how it stands.
 
-    `journal` is an open one, or a path: a journal that is there is gone on with, and closed at the end.
+    `journal` is an open one, a path or a DSN.  `concurrency` is how many calls are in flight at most; a run begins with
+    four and doubles as calls are accepted.  `on_progress` is called, in the event loop, with each row's outcome once
+    that is durable.  After `stop` is set nothing more is sent, and what is in flight ends.  `approved` is the digest of
+    the plan that `approved_by` allowed.
 
-    `rows` are pairs of reference and request.  They are gone through twice: give a collection, or a function that
-    returns a new iterator at each call; a plain iterator is kept in memory.  `on_progress` is called, in the event
-    loop, with each row's outcome once that is durable.  After `stop` is set nothing more is sent, and what is in flight
-    ends.
+    Raises:
+        InvalidRequest: a row cannot be sent, or the plan is not the approved one; nothing was sent.
+        DuplicatesSuspected: rows ask for what may have been paid in the last ten days; nothing was sent.
+        JournalError: the journal cannot be used, or could not be written: what was in flight is then unknown.
+    """
+    options = PlanOptions(name=name, allow_duplicates=allow_duplicates, approved=approved, approved_by=approved_by)
+    async with opened(journal) as journal_:
+        info = await plan_batch(journal_, endpoint, rows, binding=binding_of(caxton), options=options)
+        return await resume_batch(
+            caxton,
+            info.id,
+            journal=journal_,
+            endpoint=endpoint,
+            concurrency=concurrency,
+            on_progress=on_progress,
+            stop=stop,
+        )
 
-    **Raises** InvalidRequest (or one of its kind) for wrong rows, before anything is sent; JournalRefused when the
-    journal is of another endpoint, origin or input; JournalFailed when it could not be written: what was in flight is
-    then unknown.
+
+async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
+    caxton: "CaxtonClient",
+    batch: int | str,
+    *,
+    journal: Journal | str | Path,
+    endpoint: Endpoint[Request, Result] | None = None,
+    concurrency: int = 64,
+    on_progress: Callable[[RowOutcome[Any]], None] | None = None,
+    stop: anyio.Event | None = None,
+    approved: str | None = None,
+    approved_by: str | None = None,
+) -> BatchSummary:
+    """Send every row of a batch that is left to send, and return how the batch stands; it needs no input.
+
+    `batch` is an id, a name, or the path of the input; of several the newest unfinished one goes on.  `endpoint` is
+    needed only where it is not one of the catalogue.
+
+    Raises:
+        JournalRefused: there is no such batch, it belongs to another company, account, user or origin, or its rows are
+            not those that were approved.
+        JournalError: the journal could not be written: what was in flight is then unknown.
     """
     if concurrency < 1:
         raise ConfigurationError(f"concurrency is at least 1, not {concurrency}")
-    with _opened(journal, endpoint.name, caxton.settings.origin) as opened:
-        check_pinned(opened, endpoint.name, caxton)
-        run = _Run(caxton, endpoint, opened, on_progress or _ignore)
-        return await run.carry_out(restartable(rows), concurrency, stop)
+    async with opened(journal) as journal_:
+        journal_.sweep()
+        info = find_batches(journal_, batch)[0]
+        endpoint = endpoint or find_endpoint(info.endpoint)
+        if endpoint.name != info.endpoint:
+            raise ConfigurationError(f"batch {info.id} calls {info.endpoint}, not {endpoint.name}")
+        check_binding(info.id, info.binding, binding_of(caxton))
+        check_approval(journal_, info, approved=approved, approved_by=approved_by)
+        journal_.pause(info.id, None)
+        run = _BatchRun(caxton, endpoint, info, _shielded(on_progress))
+        await run.carry_out(journal_, concurrency, stop or anyio.Event())
+        journal_.sweep()
+        if run.paused is not None:
+            journal_.pause(info.id, run.paused)
+        return summarise(journal_, info.id, error=run.error)
 
 
-def _opened(journal: Journal | Path | str, endpoint: str, origin: str) -> AbstractContextManager[Journal]:
-    if isinstance(journal, Journal):
-        return nullcontext(journal)  # whoever opened it closes it
-    if Path(journal).exists():
-        return Journal.open(journal)
-    return Journal.create(journal, endpoint=endpoint, origin=origin)
+def opened(journal: Journal | str | Path) -> AbstractAsyncContextManager[Journal]:
+    """Return a block in which the journal is open; one that was open already stays so after it."""
+    return open_journal(journal) if isinstance(journal, str | Path) else nullcontext(journal)
 
 
-def _ignore(_: object) -> None:
-    pass
+def _shielded(on_progress: Callable[[RowOutcome[Any]], None] | None) -> Callable[[RowOutcome[Any]], None]:
+    """Return what tells of an outcome: where that fails, it is said once in the log, and the run goes on."""
+    is_told = on_progress is not None
+
+    def tell(outcome: RowOutcome[Any]) -> None:
+        nonlocal is_told
+        if is_told and on_progress is not None:
+            try:
+                on_progress(outcome)
+            except Exception:
+                is_told = False
+                logger.exception("on_progress failed, and is not called again; the batch goes on")
+
+    return tell
 
 
 @define
-class _Run(Generic[Request, Result]):
-    """One run: what its workers share."""
+class _BatchRun(Generic[Request, Result]):
+    """One run: what its tasks share."""
 
-    caxton: CaxtonClient
+    caxton: "CaxtonClient"
     endpoint: Endpoint[Request, Result]
-    journal: Journal
-    on_progress: Callable[[RowOutcome[Result]], None]
+    info: BatchInfo
+    tell: Callable[[RowOutcome[Result]], None]
     paused: str | None = None
+    error: CaxtonError | None = None
     failure: Exception | None = None
+    _brake: Brake = field(factory=Brake)
     _halted: anyio.Event = field(factory=anyio.Event)
+    _room: int = 0  # tasks that may still be started
     _quiet_until: float = 0.0
     _rate_limited: int = 0
-    _unreached: int = 0
 
-    async def carry_out(
-        self, source: Callable[[], Iterable[Any]], concurrency: int, stop: anyio.Event | None
-    ) -> BatchSummary:
-        """Plan the rows or compare them with the plan, send what is left to send, and say how the batch stands."""
-        await plan_or_compare(self.journal, source)
-        self.journal.start()
+    async def carry_out(self, journal: Journal, concurrency: int, stop: anyio.Event) -> None:
+        """Send what is left to send, until nothing is, or the run halts."""
+        if self.endpoint.name == BULK_PAYMENTS.name:
+            payroll = PayrollRun(self.caxton, journal, self.info, self.tell, stop)
+            await payroll.carry_out()
+            self.paused, self.error = payroll.paused, payroll.error
+        else:
+            async with await journal.join(name=self.info.name, concurrency=concurrency) as worker:
+                await self._send_rows(worker, concurrency, stop)
+        counts = journal.counts(self.info.id)
+        if self.paused is None and stop.is_set() and any(counts[state] for state in SENDABLE):
+            self.paused = STOPPED
+
+    async def _send_rows(self, worker: Worker, concurrency: int, stop: anyio.Event) -> None:
         async with anyio.create_task_group() as watching:
-            if stop is not None:
-                watching.start_soon(self.halt_with, stop)
-            work = sendable_rows(self.journal, source)
-            async with anyio.create_task_group() as workers:
-                for _ in range(concurrency):
-                    workers.start_soon(self.work_through, work)
+            watching.start_soon(self._halt_with, stop)
+            async with anyio.create_task_group() as tasks:
+                self._room = concurrency
+                for _ in range(min(_FIRST, concurrency)):
+                    self._start(worker, tasks)
             watching.cancel_scope.cancel()
         if self.failure is not None:
             raise self.failure
-        return BatchSummary(self.journal.counts(), self.paused)
 
-    async def halt_with(self, stop: anyio.Event) -> None:
-        """Send nothing more once `stop` is set."""
+    async def _halt_with(self, stop: anyio.Event) -> None:
         await stop.wait()
         self._halted.set()
 
-    async def work_through(self, rows: Iterator[tuple[Entry, Request] | None]) -> None:
+    def _start(self, worker: Worker, tasks: anyio.abc.TaskGroup) -> None:
+        if self._room:
+            self._room -= 1
+            tasks.start_soon(self._work, worker, tasks)
+
+    async def _work(self, worker: Worker, tasks: anyio.abc.TaskGroup) -> None:
         """Take rows and send them until there are none, or the run halts.
 
-        One worker's failure does not cancel the calls of the others: their outcomes are still to be learnt.
+        The failure of one task does not cancel the calls of the others: their outcomes are still to be learnt.
         """
         try:
-            for item in rows:
-                if item is None:
-                    await anyio.lowlevel.checkpoint()
-                else:
-                    await self._send_row(*item)
-                if self._halted.is_set():
+            while not self._halted.is_set():
+                if self._quiet_until:
+                    await self._keep_quiet()
+                    continue
+                taken = await worker.take(self.info.id)
+                if taken is None:
+                    self._room = 0
                     return
+                if await self._send(worker, taken):
+                    self._start(worker, tasks)  # one more for each accepted row doubles them with each round
         except Exception as error:  # noqa: BLE001 -- kept for the end of the run, which raises it
             self.failure = self.failure or error
             self._halted.set()
 
-    async def _send_row(self, entry: Entry, request: Request) -> None:
-        outcome = None
-        for _ in range(_TRIES):
-            if self._quiet_until:
-                await self._keep_quiet()
-            if self._halted.is_set():
-                break
-            step = await take_step(self.caxton, self.endpoint, request, journal=self.journal, rows=(entry,))
-            outcome = RowOutcome(entry.reference, step.verdict.state, step.result, step.error)
-            self._learn(step)
+    async def _send(self, worker: Worker, taken: Taken) -> bool:
+        """Send a row, again where that is safe, and tell whether it was accepted."""
+        request = await self._request_of(worker, taken)
+        step = await self._step(worker, taken, request)
+        for _ in range(1, _TRIES):
             if not step.verdict.again:
                 break
-            entry = evolve(entry, state=outcome.state)
-        if outcome is not None:
-            self.on_progress(outcome)
+            if self._quiet_until:
+                await self._keep_quiet()
+            again = None if self._halted.is_set() else await worker.take_again(taken)
+            if again is None:
+                break
+            taken = again
+            step = await self._step(worker, taken, request)
+        self.tell(RowOutcome(taken.reference, step.verdict.state, step.result, step.error))
+        return step.verdict.state is RowState.ACCEPTED
+
+    async def _step(self, worker: Worker, taken: Taken, request: Any) -> Step[Result]:  # noqa: ANN401
+        step = await take_step(self.caxton, self.endpoint, request, worker=worker, rows=(taken,))
+        self._learn(step)
+        return step
+
+    async def _request_of(self, worker: Worker, taken: Taken) -> Any:  # noqa: ANN401 -- of the endpoint's class
+        try:
+            return decode_request(taken.request, self.endpoint.sends)
+        except JournalRefused as error:
+            said = readable(error)
+            await worker.record(taken, RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, error=said))
+            raise
 
     def _learn(self, step: Step[Result]) -> None:
         """Draw conclusions from one call for all that follow."""
         verdict, error = step.verdict, step.error
+        if verdict.state is RowState.ACCEPTED:
+            self._rate_limited = 0
         if isinstance(error, RateLimited):
             self._slow_down(error)
-        elif verdict.again:
-            self._unreached += 1
-        else:
-            self._unreached = self._rate_limited = 0
-        if error is not None and (verdict.pauses or self._unreached >= _OUTAGE):
-            self._pause(readable(error))
+        reason = self._brake.observe(verdict.state, error)
+        if error is not None and (reason or verdict.pauses):
+            self._pause(": ".join(filter(None, (reason, readable(error)))), error)
 
     def _slow_down(self, error: RateLimited) -> None:
         now = asyncio.get_running_loop().time()
@@ -202,8 +261,8 @@ class _Run(Generic[Request, Result]):
         delay = error.retry_after_s
         if delay is None:
             delay = min(2.0 ** (self._rate_limited - 1), _MAX_BACKOFF_S)
-        if delay > _LONGEST_WAIT_S or self._rate_limited > _OUTAGE:
-            self._pause(f"the API asks for a pause: {readable(error)}")
+        if delay > _LONGEST_WAIT_S or self._rate_limited > _MAX_RATE_LIMITED:
+            self._pause(f"the API asks for a pause: {readable(error)}", error)
         self._quiet_until = now + delay
 
     async def _keep_quiet(self) -> None:
@@ -212,7 +271,10 @@ class _Run(Generic[Request, Result]):
         while (left := self._quiet_until - clock()) > 0 and not self._halted.is_set():
             with anyio.move_on_after(left):
                 await self._halted.wait()
+        if self._quiet_until <= clock():
+            self._quiet_until = 0.0
 
-    def _pause(self, reason: str) -> None:
-        self.paused = self.paused or reason
+    def _pause(self, reason: str, error: CaxtonError) -> None:
+        if self.paused is None:
+            self.paused, self.error = reason, error
         self._halted.set()

@@ -19,19 +19,27 @@ _COMMANDS: Final = {
     "emulator": ("emulator:emulator", "Serve the API on this machine, for trying things out."),
     "doctor": ("doctor:doctor", "Find what stands between you and a first call, without moving money."),
     "endpoints": ("endpoints:endpoints", "List the calls of the API, with the fields that each takes."),
-    "template": ("template:template", "Print the header line of a file for `caxton run`."),
+    "template": ("template:template", "Write an empty file with the columns that a call takes."),
     "call": ("call:call", "Make one call of the API."),
-    "run": ("running:run", "Make one call for each row of a file."),
-    "resume": ("running:resume", "Go on with a batch that was stopped or killed."),
-    "status": ("viewing:status", "Show how a batch stands, also while it runs."),
-    "report": ("viewing:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
-    "reconcile": ("settling:reconcile", "Settle unknown outcomes by a bank statement."),
-    "settle": ("settling:settle", "Record what was found out about a row whose outcome is unknown."),
+    "run": ("run:run", "Make one call for each row of a file."),
+    "resume": ("resume:resume", "Go on with a batch that was stopped, paused or killed."),
+    "status": ("status:status", "Show how a batch stands, or all of them, also while they run."),
+    "report": ("report:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
+    "reconcile": ("reconcile:reconcile", "Resolve as paid what a bank statement proves, and list the rest."),
+    "resolve": ("resolve:resolve", "Record what was found out about rows whose outcome is unknown."),
+    "retry": ("retry:retry", "Send rows anew that were rejected, or resolved as not paid."),
 }
 _AUTH: Final = {
     "password": ("auth:password", "Have the API generate a password."),
     "token": ("auth:token", "Log in, unless a token that works is there."),
     "reset": ("auth:reset", "Make the password and the tokens void."),
+}
+
+_JOURNAL: Final = {
+    "export": ("journal:export", "Copy the journal, to back it up."),
+    "adopt": ("journal:adopt", "Take a copy, or a restored backup, for the journal from now on."),
+    "prune": ("journal:prune", "Remove requests of finished batches; what came of each row stays."),
+    "migrate": ("journal:migrate", "Bring the journal to the form of this program."),
 }
 
 
@@ -65,8 +73,10 @@ def build() -> "App":
         ),
     )
     auth = App("auth", help="Generate a password, log in, or make both void.", default_parameter=plain)
-    for group, commands in ((app, _COMMANDS), (auth, _AUTH)):
+    journal = App("journal", help="Copy, adopt, prune or migrate the journal.", default_parameter=plain)
+    for group, commands in ((app, _COMMANDS), (auth, _AUTH), (journal, _JOURNAL)):
         for name, (place, summary) in commands.items():
             group.command(f"caxton_async.cli.{place}", name=name, help=summary)
     app.command(auth)
+    app.command(journal)
     return app

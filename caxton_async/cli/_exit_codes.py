@@ -1,7 +1,7 @@
 """Exit codes, and the one place where an error becomes a sentence."""
 
 import enum
-import os
+import errno
 import signal
 import sys
 import warnings
@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from caxton_async.cli._output import echo_err
+from caxton_async.cli._output import echo_err, prepare_streams, silence, write_to
 from caxton_async.errors import (
     AuthenticationFailed,
     CaxtonError,
     ConfigurationError,
     InvalidRequest,
+    JournalError,
+    JournalFailed,
     NotAuthorised,
     OutcomeUnknown,
 )
@@ -37,6 +39,8 @@ _CODES: tuple[tuple[type[CaxtonError], ExitCode], ...] = (
     (NotAuthorised, ExitCode.AUTHENTICATION),
     (ConfigurationError, ExitCode.USAGE),
     (InvalidRequest, ExitCode.USAGE),
+    (JournalFailed, ExitCode.UNKNOWN),
+    (JournalError, ExitCode.USAGE),
 )
 
 
@@ -52,14 +56,7 @@ def code_of(error: CaxtonError) -> ExitCode:
     """Return the exit code of an error: 5 says that nothing was done, or that doing it again is safe."""
     if isinstance(error, Failure):
         return error.code
-    from caxton_async.batch import JournalError, JournalFailed  # brings the client with it
-
-    codes: tuple[tuple[type[CaxtonError], ExitCode], ...] = (
-        *_CODES,
-        (JournalFailed, ExitCode.UNKNOWN),
-        (JournalError, ExitCode.USAGE),
-    )
-    for kind, code in codes:
+    for kind, code in _CODES:
         if isinstance(error, kind):
             return code
     return ExitCode.LEFT if error.safe_to_retry else ExitCode.REJECTED
@@ -67,11 +64,19 @@ def code_of(error: CaxtonError) -> ExitCode:
 
 def run(app: App, arguments: Sequence[str]) -> int:
     """Run a command line; an error is one sentence on stderr, and SIGTERM does what Ctrl-C does."""
+    prepare_streams()
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     warnings.showwarning = lambda message, *_args, **_kwargs: echo_err(f"warning: {message}")
     try:
+        return _run(app, arguments)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            write_to(stream, "")
+
+
+def _run(app: App, arguments: Sequence[str]) -> int:
+    try:
         code = app(arguments, exit_on_error=False, print_error=False)
-        sys.stdout.flush()
     except CycloptsError as error:
         echo_err(f"caxton: {' '.join(str(error).split())}  See: caxton --help")
         return ExitCode.USAGE
@@ -81,7 +86,9 @@ def run(app: App, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         echo_err("caxton: interrupted")
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # whoever read stdout has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except OSError as error:  # the help could not be printed: all else is printed by `_output`
+        if error.errno not in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
+            raise
+        silence(sys.stdout)
+        return ExitCode.LEFT
     return int(code or ExitCode.ACCEPTED)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TextIO
 
 from attrs import fields, has
 
@@ -19,9 +19,53 @@ from caxton_async.secret import Secret
 _WIDE = 100_000
 
 
+def prepare_streams() -> None:
+    """Make stdout and stderr safe to write to, whatever they are.
+
+    A descriptor that was closed would be given to the next file that is opened, which may be the journal.  A character
+    that a stream cannot carry is written as its number.
+    """
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115, PTH123 -- for good
+        elif name != "stdin" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def echo_err(text: str) -> None:
     """Say something to a person."""
-    print(printable(text), file=sys.stderr, flush=True)
+    write_to(sys.stderr, printable(text) + "\n")
+
+
+def echo(text: str) -> None:
+    """Print data; a stdout that cannot be written is told on stderr, and decides nothing."""
+    problem = write_to(sys.stdout, text + "\n")
+    if problem:
+        echo_err(f"warning: stdout cannot be written ({problem})")
+
+
+def write_to(stream: TextIO, text: str) -> str | None:
+    """Write at once to a stream that may be full or gone; return what went wrong, and write nothing there any more."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError) as error:
+        silence(stream)
+        return None if isinstance(error, BrokenPipeError) else str(getattr(error, "strerror", None) or "it is closed")
+    return None
+
+
+def silence(stream: TextIO) -> None:
+    """Let a stream that failed lead nowhere: what is left in its buffer would fail again when Python ends."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, stream.fileno())
+        os.close(descriptor)
 
 
 def printable(text: str) -> str:
@@ -45,7 +89,7 @@ def plain(value: object, *, reveal: bool = False) -> object:
 
 def show_json(data: object) -> None:
     """Print data for a program."""
-    print(json.dumps(data, indent=2, ensure_ascii=False), flush=True)
+    echo(json.dumps(data, indent=2))  # in ASCII, which every stdout can carry
 
 
 def show(data: object) -> None:
@@ -59,7 +103,7 @@ def show(data: object) -> None:
     elif isinstance(data, dict):
         show_table((), list(data.items()))
     else:
-        print(printable(json.dumps(data, ensure_ascii=False)))
+        echo(printable(json.dumps(data, ensure_ascii=False)))
 
 
 def show_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
@@ -73,7 +117,10 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, title:
     table = Table(*names, title=title, show_header=bool(names), box=SIMPLE_HEAD if on_terminal else None)
     for row in rows:
         table.add_row(*(Text(_cell(cell)) for cell in row))
-    Console(width=None if on_terminal else _WIDE, highlight=False, emoji=False).print(table)
+    console = Console(width=None if on_terminal else _WIDE, highlight=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _cell(value: object) -> str:
@@ -114,45 +161,3 @@ def private_file(path: Path) -> Iterator[int]:
         raise
     finally:
         os.close(descriptor)
-
-
-class Bar(Protocol):
-    """Shows how far a thing of known size has come."""
-
-    def update(self, done: int, note: str = "") -> None:
-        """Show that `done` of the whole is done."""
-        ...
-
-
-class _Lines:
-    """A line at each tenth of the way."""
-
-    def __init__(self, title: str, total: int) -> None:
-        self._title, self._total, self._told = title, total, 0
-
-    def update(self, done: int, note: str = "") -> None:
-        tenth = 10 * done // max(self._total, 1)
-        if tenth > self._told:
-            self._told = tenth
-            echo_err(f"{self._title}: {done} of {self._total}{f', {note}' if note else ''}")
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Bar]:
-    """Show progress on stderr: a bar on a terminal, a few plain lines elsewhere."""
-    if not sys.stderr.isatty():
-        yield _Lines(title, total)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    note_column = TextColumn("{task.fields[note]}", markup=False)
-    with Progress(*columns, note_column, console=Console(stderr=True, highlight=False)) as shown:
-        task = shown.add_task(title, total=total, note="")
-
-        class _Bar:
-            def update(self, done: int, note: str = "") -> None:
-                shown.update(task, completed=done, note=note)
-
-        yield _Bar()

@@ -1,15 +1,24 @@
-"""`caxton template`: an empty file with the columns of a call."""
+"""`caxton template`: an empty input, with the columns of a call."""
 
-import sys
+import os
+from pathlib import Path
 
-from caxton_async.batch import template_of
-from caxton_async.cli.plans import find_batch_endpoint
+from caxton_async.batch.input import template_of
+from caxton_async.batch.lookup import find_endpoint
+from caxton_async.cli._output import echo, echo_err, private_file
 
 
-def template(name: str) -> None:
-    """Print the header line of a CSV file for `caxton run`: `caxton template bulk_payments > may.csv`.
+def template(endpoint: str, file: Path | None = None, /) -> None:
+    """Write an empty CSV file with the columns that a call takes.
 
     Args:
-        name: The name of a call, as `caxton endpoints` lists it, or bulk_payments.
+        endpoint: The name of a call, as `caxton endpoints` lists it, or bulk_payments.
+        file: The new file; stdout if not given.
     """
-    sys.stdout.write(template_of(find_batch_endpoint(name)))
+    text = template_of(find_endpoint(endpoint))
+    if file is None:
+        echo(text.rstrip())
+        return
+    with private_file(file) as descriptor:
+        os.write(descriptor, text.encode())
+    echo_err(f"written: {file}")

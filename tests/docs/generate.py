@@ -33,10 +33,11 @@ from caxton_async import (
     testing,
 )
 from caxton_async.auth import stores
-from caxton_async.batch import STATES
+from caxton_async.batch import RowErrors
 from caxton_async.cli import build
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.config import from_env
+from caxton_async.journal.states import STATES
 from caxton_async.protocol import status
 from tests.docs.tables import code, first_sentence, kept, table, write
 from tests.support.places import ROOT
@@ -44,6 +45,7 @@ from tests.support.places import ROOT
 REFERENCE = ROOT / "docs" / "reference"
 # What stands for a value of each type in a variable: another one than any default.
 SAMPLES = ("staging", "http://localhost:1/", "7", "true", "x")
+ELSEWHERE = (RowErrors,)  # errors of modules that nothing else here imports
 REQUIRED = {"CAXTON_USERNAME": "u", "CAXTON_CLIENT_NAME": "c"}
 
 

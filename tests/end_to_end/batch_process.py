@@ -12,9 +12,11 @@ from typing import Any
 from attrs import frozen
 
 from caxton_async import CaxtonClient, Credentials, Settings
-from caxton_async.batch import BULK_PAYMENTS, Journal, database, run_batch, run_bulk_payments
+from caxton_async.batch import BULK_PAYMENTS, resume_batch, run_batch
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.endpoints import MOVE_FUNDS
+from caxton_async.journal import Journal, open_journal
+from caxton_async.journal.sqlite import database
 from caxton_async.models import MoveFunds
 
 _LIFE_S = 60  # the alarm ends a process that hangs
@@ -29,11 +31,16 @@ class Orders:
     username: str
     client_name: str
     password: str
-    journal: str
+    folder: str
     rows: int
     concurrency: int = 4
     payroll: bool = False
     crash_at: int = 0
+
+
+def journal_of(folder: Path | str) -> Journal:
+    """Return the journal in a folder, to be opened."""
+    return open_journal(Path(folder) / "journal.sqlite", environ={"CAXTON_STATE_DIR": str(Path(folder) / "state")})
 
 
 def reference(number: int) -> str:
@@ -64,17 +71,17 @@ def carry_out(orders: Orders) -> None:
 
 def _watch_files(step: Any) -> None:
     """Count each statement on a journal, and each change to the names of its files, before it is carried out."""
-    connect, link, unlink = database._connect, os.link, Path.unlink
+    connect, replace, unlink = database.connect, os.replace, Path.unlink
 
-    def traced(path: Path, query: str) -> sqlite3.Connection:
-        connection = connect(path, query)
+    def traced(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
         connection.set_trace_callback(step)
         return connection
 
     def counted(change: Any) -> Any:
         return lambda *args, **kwargs: (step(), change(*args, **kwargs))[1]
 
-    database._connect, os.link, Path.unlink = traced, counted(link), counted(unlink)
+    database.connect, os.replace, Path.unlink = traced, counted(replace), counted(unlink)
 
 
 async def _batch(orders: Orders, step: Any) -> None:
@@ -87,33 +94,34 @@ async def _batch(orders: Orders, step: Any) -> None:
 
     settings = Settings(base_url=orders.base_url, paths=orders.paths, deadline_s=20, attempt_timeout_s=10)
     credentials = Credentials(orders.username, orders.client_name, orders.password)
-    name = BULK_PAYMENTS.name if orders.payroll else MOVE_FUNDS.name
-    exists = Path(orders.journal).exists()  # noqa: ASYNC240 -- nothing else runs yet
-    async with Stepping(credentials, settings) as caxton:
-        with (
-            Journal.open(orders.journal)
-            if exists
-            else Journal.create(orders.journal, endpoint=name, origin=settings.origin)
-        ) as journal:
-            if orders.payroll:
-                await run_bulk_payments(caxton, _payments(orders.rows), journal=journal, description="May")
-            else:
-                moves = [(reference(n), MoveFunds("GBP", "POT1-GBP", amount(n))) for n in range(1, orders.rows + 1)]
-                await run_batch(caxton, MOVE_FUNDS, moves, journal=journal, concurrency=orders.concurrency)
+    async with Stepping(credentials, settings) as caxton, journal_of(orders.folder) as journal:
+        options: dict[str, Any] = {"journal": journal, "concurrency": orders.concurrency}
+        endpoint, rows = BULK_PAYMENTS if orders.payroll else MOVE_FUNDS, _rows(orders)
+        journal.sweep()
+        try:
+            batch = max(info.id for info in journal.batches())
+        except ValueError:
+            await run_batch(caxton, endpoint, rows, **options)
+            return
+        await resume_batch(caxton, batch, **options)
 
 
-def _payments(count: int) -> list[tuple[str, BulkPaymentRow]]:
+def _rows(orders: Orders) -> list[tuple[str, Any]]:
+    numbers = range(1, orders.rows + 1)
+    if not orders.payroll:
+        return [(reference(n), MoveFunds("GBP", "POT1-GBP", amount(n))) for n in numbers]
     return [
         (
             reference(n),
             BulkPaymentRow(
                 recipient_name="Ann",
                 account_number="12345678",
+                sort_code="200000",
                 currency="GBP",
                 amount=amount(n),
                 client_recipient_reference=reference(n),
                 payment_date=dt.date(2099, 1, 1),
             ),
         )
-        for n in range(1, count + 1)
+        for n in numbers
     ]

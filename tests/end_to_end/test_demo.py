@@ -70,7 +70,10 @@ def test_the_demo_is_killed_resumed_and_agrees_with_the_ledger(tmp_path: Path) -
     assert found["payroll"] == {"payments": 5, "ledger": 5}
     assert found["calls_per_second"] > 0
     assert "the process was killed (kill -9) with calls in flight" in done.stderr
-    assert "$ caxton resume sample.csv.move_funds.caxton-journal" in done.stderr
+    assert "$ caxton resume sample" in done.stderr
+    assert "$ caxton resolve sample" in done.stderr
+    assert "$ caxton retry sample --state not-paid" in done.stderr
+    assert "rows ask for what may have been paid already" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

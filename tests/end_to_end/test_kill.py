@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -12,16 +13,21 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from caxton_async.batch import Journal, RowState
+from caxton_async import CaxtonClient
+from caxton_async.batch.plan import PlanOptions, plan_batch
 from caxton_async.emulator import Emulator, Fault
-from tests.end_to_end.batch_process import Orders, carry_out, reference
+from caxton_async.endpoints import MOVE_FUNDS
+from caxton_async.journal import RowState
+from caxton_async.journal.binding import binding_of
+from caxton_async.models import MoveFunds
+from tests.end_to_end.batch_process import Orders, amount, carry_out, journal_of, reference
 from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 # Forked from a server that has everything imported, a process begins its batch within some ten milliseconds.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["caxton_async.batch"])
+PROCESSES.set_forkserver_preload(["caxton_async.batch", "caxton_async.client"])
 
 UNKNOWN = {RowState.UNKNOWN}
 
@@ -36,7 +42,7 @@ async def emulator() -> AsyncIterator[Emulator]:
         yield emulator
 
 
-def orders_for(emulator: Emulator, journal: Path, **extra: object) -> Orders:
+def orders_for(emulator: Emulator, folder: Path, **extra: object) -> Orders:
     """Tell a process what to do."""
     settings, credentials = emulator.settings, emulator.credentials
     return Orders(
@@ -45,7 +51,7 @@ def orders_for(emulator: Emulator, journal: Path, **extra: object) -> Orders:
         username=credentials.username,
         client_name=credentials.client_name,
         password=credentials.password.reveal(),
-        journal=str(journal),
+        folder=str(folder),
         **extra,
     )
 
@@ -66,10 +72,11 @@ async def live(orders: Orders, *, kill_after_s: float | None = None) -> bool:
     return process.exitcode != 0
 
 
-def check(journal: Path, rows: int, done: Counter[str]) -> Counter[RowState]:
+def check(folder: Path, rows: int, done: Counter[str]) -> Counter[RowState]:
     """Check a finished batch against the books: nothing done twice, nothing lost, each row in one final state."""
-    with Journal.open(journal) as opened:
-        states = {row.reference: row.state for row in opened.rows()}
+    with journal_of(folder) as opened:
+        opened.sweep()
+        states = {row.reference: row.state for row in opened.rows(1)}
     assert states.keys() == {reference(n) for n in range(1, rows + 1)}
     assert set(states.values()) <= {RowState.ACCEPTED, RowState.UNKNOWN}
     assert done.keys() <= states.keys()
@@ -77,6 +84,23 @@ def check(journal: Path, rows: int, done: Counter[str]) -> Counter[RowState]:
     for name, state in states.items():
         assert done[name] == 1 or state is RowState.UNKNOWN, name
     return Counter(states.values())
+
+
+async def plan_alone(emulator: Emulator, folder: Path, rows: int) -> None:
+    """Plan a batch of which nothing is sent, so that those who come share it."""
+    settings, credentials = emulator.settings, emulator.credentials
+    caxton = CaxtonClient(credentials, settings)
+    async with journal_of(folder) as journal:
+        moves = [(reference(n), MoveFunds("GBP", "POT1-GBP", amount(n))) for n in range(1, rows + 1)]
+        await plan_batch(journal, MOVE_FUNDS, moves, binding=binding_of(caxton), options=PlanOptions())
+
+
+def has_left(folder: Path) -> bool:
+    """Tell whether rows wait to be sent."""
+    with journal_of(folder) as opened:
+        opened.sweep()
+        counts = opened.counts(1)
+    return bool(counts[RowState.PLANNED] + counts[RowState.NOT_SENT])
 
 
 def moved(emulator: Emulator) -> Counter[str]:
@@ -102,16 +126,43 @@ async def test_a_batch_killed_at_random_instants_does_nothing_twice_and_loses_no
         emulator.faults.add(fault)
     rng, rows, kills, batch = random.Random(), 60, 0, 0  # instants are no less random for having a seed
     total: Counter[RowState] = Counter()
+    began = time.monotonic()
+    await live(orders_for(emulator, tmp_path, rows=rows))
+    length_s = time.monotonic() - began  # of a life that is not cut short, on this machine as busy as it is
 
     while kills < scaled(50, 1000):
         batch += 1
-        journal = tmp_path / f"{batch}.caxton-journal"
+        folder = tmp_path / str(batch)
+        folder.mkdir()
         emulator.ledger.moves.clear()
-        while await live(orders_for(emulator, journal, rows=rows), kill_after_s=rng.uniform(0, 0.35)):
+        # Five unknown outcomes in a row pause a batch; the next life goes on with it.
+        orders = orders_for(emulator, folder, rows=rows)
+        while await live(orders, kill_after_s=rng.uniform(0, length_s)) or has_left(folder):
             kills += 1
-        total += check(journal, rows, moved(emulator))
+        total += check(folder, rows, moved(emulator))
 
     assert total[RowState.ACCEPTED] > total[RowState.UNKNOWN]
+
+
+async def test_processes_that_share_a_batch_are_killed_and_do_nothing_twice(emulator: Emulator, tmp_path: Path) -> None:
+    """Three at a time on one journal, of which one is killed at a random instant, again and again."""
+    emulator.faults.add(Fault("latency", endpoint="move_funds", every=3, seconds=0.01, times=None))
+    rng, rows, kills, batch = random.Random(), 120, 0, 0
+    total: Counter[RowState] = Counter()
+
+    while kills < scaled(20, 500):
+        batch += 1
+        folder = tmp_path / str(batch)
+        folder.mkdir()
+        emulator.ledger.moves.clear()
+        orders = orders_for(emulator, folder, rows=rows)
+        await plan_alone(emulator, folder, rows)
+        while has_left(folder):
+            lives = [live(orders, kill_after_s=rng.uniform(0.05, 0.3) if n == 0 else None) for n in range(3)]
+            kills += sum(await asyncio.gather(*lives))
+        total += check(folder, rows, moved(emulator))
+
+    assert total[RowState.ACCEPTED] > 5 * total[RowState.UNKNOWN]
 
 
 @pytest.mark.parametrize("payroll", [False, True], ids=["rows", "payroll"])
@@ -124,13 +175,14 @@ async def test_a_batch_killed_at_any_step_does_nothing_twice_and_loses_nothing(
 
     while was_killed:
         step += 1
-        journal = tmp_path / f"{step}.caxton-journal"
+        folder = tmp_path / str(step)
+        folder.mkdir()
         emulator.ledger.moves.clear()
         emulator.ledger.payments.clear()
-        orders = orders_for(emulator, journal, rows=rows, concurrency=2, payroll=payroll, crash_at=step)
+        orders = orders_for(emulator, folder, rows=rows, concurrency=2, payroll=payroll, crash_at=step)
         was_killed = await live(orders)
         assert not await live(evolve(orders, crash_at=0))
-        found = check(journal, rows, paid(emulator, rows) if payroll else moved(emulator))
+        found = check(folder, rows, paid(emulator, rows) if payroll else moved(emulator))
         if payroll:
             assert len(found) == 1, "the rows of a payroll share one outcome"
         elif not was_killed:

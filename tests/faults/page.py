@@ -14,11 +14,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 BATCH_ROWS = (
     (63, "`kill -9` at any instant, and before every step of the journal", "no row is paid twice, none is lost",
      "tests/end_to_end/test_kill.py"),
-    (64, "two runners on one journal", "the second is refused", "tests/unit/batch/test_journal.py"),
+    (64, "several runners on one journal", "each row is sent by one of them", "tests/end_to_end/test_kill.py"),
     (65, "disk full, read-only or failing", "the run stops; nothing is sent that is not on disk first",
-     "tests/unit/batch/test_journal.py"),
+     "tests/unit/journal/test_files.py"),
     (66, "journal or input cut, damaged or edited", "refused where it can be seen; what was being sent is never sent again",
-     "tests/unit/batch/test_journal.py"),
+     "tests/unit/journal/test_files.py"),
     (67, "clock set back or forward, machine suspended, senseless `expires_in`",
      "a token counts as expired by whichever clock comes first; nonsense is refused", "tests/unit/auth/test_holder.py"),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Unique secrets everywhere, and a search for them in all that comes out: text, logs, warnings, errors, files."""
 
 import asyncio
+import base64
 import datetime as dt
 import io
 import logging
@@ -16,10 +17,11 @@ import pytest
 
 from caxton_async import CaxtonError, Credentials, Settings
 from caxton_async.auth.stores.sqlite import SqliteTokenStore
-from caxton_async.batch import BULK_PAYMENTS, Journal, run_bulk_payments
-from caxton_async.batch.page import render_page
-from caxton_async.batch.report import write_csv, write_csv_for_people, write_json
+from caxton_async.batch import BULK_PAYMENTS, run_batch
+from caxton_async.batch.report.export import Records, json_rows, write_csv, write_json, write_spreadsheet
+from caxton_async.batch.report.page import render_page
 from caxton_async.bulk import BulkPaymentRow
+from caxton_async.journal import open_journal
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS, LOGIN, PASSWORD, PAYLOAD, PAYMENT, UPLOAD, Kind
 from tests.faults.scripts import INVALID, PAGE, VALID, envelope
@@ -99,27 +101,29 @@ def test_what_holds_credentials_shows_none() -> None:
         pickle.dumps(credentials)
 
 
-async def test_a_payroll_leaves_no_account_number_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the journal nor any report of a payroll holds an account number, though the server quotes it."""
+async def test_a_payroll_leaves_no_account_number_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an encrypted journal nor any report holds an account number in clear, though the server quotes it."""
+    monkeypatch.setenv("CAXTON_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "j").mkdir()
     caplog.set_level(logging.DEBUG)
     quoting = INVALID.replace(b"Not enough", f"no account {canary.ACCOUNT_NUMBER} or {canary.IBAN}".encode())
     row = BulkPaymentRow(
         recipient_name="Ann", account_number=canary.ACCOUNT_NUMBER, sort_code="200000", iban=canary.IBAN,
         currency="GBP", amount=Decimal("10.10"), client_recipient_reference="pay-1",
     )  # fmt: skip
-    path = tmp_path / "may.caxton-journal"
-    async with Bench(PAYLOAD) as bench:
+    monkeypatch.setenv("CAXTON_JOURNAL_KEY_FILE", str(write_key(tmp_path / "key")))
+    async with Bench(PAYLOAD) as bench, open_journal(tmp_path / "j" / "journal.sqlite") as journal:
         bench.arm(reply(envelope(quoting)))
-        caxton = await bench.open()
-        with Journal.create(path, endpoint=BULK_PAYMENTS.name, origin=caxton.settings.origin) as journal:
-            await run_bulk_payments(caxton, [("pay-1", row)], journal=journal, description="May")
-            written = contents(tmp_path)
-
-    payload = bench.server.requests[-1].body
-    written += contents(tmp_path)
-    with Journal.read(path) as reader:
-        files = [_text(write, reader) for write in (write_csv, write_csv_for_people, write_json)]
-        files.append(render_page(reader, dt.datetime.now(dt.UTC)))
+        await run_batch(await bench.open(), BULK_PAYMENTS, [("pay-1", row)], journal=journal, name="May")
+        written = contents(tmp_path / "j")
+        payload = bench.server.requests[-1].body
+        records = Records(journal, journal.batch(1))
+        files = [_text(write, records()) for write in (write_csv, write_spreadsheet)]
+        files.append(_text(lambda rows, file: write_json({}, rows, file), json_rows(records())))
+        files.append(render_page(journal, 1, dt.datetime.now(dt.UTC)))
+    written += contents(tmp_path / "j")
 
     assert canary.found_in(payload.decode()) == [canary.ACCOUNT_NUMBER, canary.IBAN]
     assert canary.found_in(*(content.decode("latin-1") for content in written)) == []
@@ -129,7 +133,14 @@ async def test_a_payroll_leaves_no_account_number_behind(tmp_path: Path, caplog:
 
 def contents(folder: Path) -> list[bytes]:
     """Return what stands in the files of a folder."""
-    return [file.read_bytes() for file in folder.iterdir()]
+    return [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
+
+
+def write_key(path: Path) -> Path:
+    """Write a key for the journal."""
+    path.write_bytes(base64.b64encode(bytes(32)))
+    path.chmod(0o600)
+    return path
 
 
 def _text(write: Callable[..., object], reader: object) -> str:

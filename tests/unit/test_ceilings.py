@@ -19,15 +19,13 @@ TOO_LARGE = {
     "class Journal": "to be rebuilt",
     "class JournalReader": "to be rebuilt",
     "class Ledger": "to be split",
-    "function reconcile": "to be split",
-    "function run": "to be split",
+    "function reconcile": "each of its options is a line of its help",
+    "function resolve": "each of its options is a line of its help",
+    "function retry": "each of its options is a line of its help",
+    "function run": "each of its options is a line of its help",
     "function take_step": "to be rebuilt",
 }
 SHARED_MODULES = {"__init__", "__main__", "postgres", "protocol", "sqlite"}  # the last three are kinds of one protocol
-TWICE = {
-    *("Finding", "Journal", "JournalReader", "JournalRow", "PlannedRow", "RowState", "RowStatus"),
-    *("StateRule", "Step", "Verdict", "states", "step", "verdict", "GroupWriter", "database", "writer"),
-}
 
 
 def modules() -> Iterator[tuple[Path, str]]:
@@ -90,4 +88,4 @@ def test_no_two_things_share_a_name() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].add(place)
 
-    assert {name for name, found in places.items() if len(found) > 1} - TWICE == set()
+    assert {name for name, found in places.items() if len(found) > 1} == set()

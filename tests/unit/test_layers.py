@@ -15,7 +15,7 @@ HOMES = {
     "aiohttp": {"transport", "emulator"},
     "cattrs": {"protocol/codec.py"},
     "msgspec": {"protocol/codec.py", "emulator/envelope.py"},
-    "sqlite3": {"batch/database.py", "journal/sqlite", "auth/stores/sqlite.py"},
+    "sqlite3": {"journal/sqlite", "auth/stores/sqlite.py"},
     "psycopg": {"journal/postgres"},
     "python_calamine": {"batch/input/workbook.py"},
     "schwifty": {"bank_details.py"},

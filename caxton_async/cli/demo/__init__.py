@@ -8,18 +8,21 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, cast
 
-from caxton_async.batch import BULK_PAYMENTS, Row, RowState, read_rows
+from caxton_async.batch.input import Row, read_rows
+from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, show_json, show_table
-from caxton_async.cli.demo.child_process import Watch, started
-from caxton_async.cli.demo.compare import Comparison, Story, compare
+from caxton_async.cli.demo.child_process import Commands, started
+from caxton_async.cli.demo.compare import Comparison, Story, compare, find_not_carried_out
 from caxton_async.cli.demo.setup import plan_scene, set_up
 from caxton_async.endpoints import MOVE_FUNDS
+from caxton_async.journal import open_journal
+from caxton_async.journal.states import RowState
 from caxton_async.models import MoveFunds
 
 # The emulator remembers each payment, and all of them are compared.
@@ -28,6 +31,7 @@ _CONCURRENCY: Final = 12
 # At this share of the rows the batch is killed; the emulator then holds its answers back until the batch is dead.
 _KILL_AT: Final = 0.4
 _HOLD_S: Final = 10.0
+_NOTE: Final = "the ledger has no such payment"
 
 
 def demo(
@@ -44,18 +48,14 @@ def demo(
         file: Payments of your own, as CSV with the columns reference, from_currency, to_currency and amount.
         json: Print the comparison as JSON.
     """
-    with tempfile.TemporaryDirectory(prefix="caxton-demo-") as folder:
-        # Read by their bytes: the package may stand in a zip file.
-        samples = files("caxton_async.cli.demo")
-        given, payroll = Path(folder, file.name if file else "sample.csv"), Path(folder, "payroll.csv")
-        if not file:
-            given.write_bytes((samples / given.name).read_bytes())
-        payroll.write_bytes((samples / payroll.name).read_bytes())
-        rows = list(read_rows(file or given, MOVE_FUNDS))
+    with as_file(files("caxton_async.cli.demo")) as samples, tempfile.TemporaryDirectory(prefix="caxton-demo-") as name:
+        folder = Path(name)
+        given, payroll = (folder / path.name for path in (file or samples / "sample.csv", samples / "payroll.csv"))
+        rows = list(read_rows(file or samples / given.name, MOVE_FUNDS))
         if len(rows) > _MAX_ROWS:
             raise Failure(f"{file} has {len(rows)} rows; the demo compares at most {_MAX_ROWS}")
-        if file:
-            shutil.copyfile(file, given)
+        shutil.copyfile(file or samples / given.name, given)
+        shutil.copyfile(samples / payroll.name, payroll)
         comparison = _play(rows, given, payroll)
     show_comparison(comparison, as_json=json)
     return ExitCode.ACCEPTED if comparison.agrees else ExitCode.REJECTED
@@ -67,21 +67,55 @@ def _play(rows: list[Row], file: Path, payroll: Path) -> Comparison:
     faults = file.parent / "faults.json"
     faults.write_text(json_text.dumps(_faults(len(rows), after=len(scene.first_moves))))
     with _emulator(faults) as variables:
-        echo_err(
-            f"The Caxton API is emulated at {variables['CAXTON_BASE_URL']} in a process of its own; no money is real."
-        )
+        url = variables["CAXTON_BASE_URL"]
+        echo_err(f"The Caxton API is emulated at {url} in a process of its own; no money is real.")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CAXTON_")} | variables
         environment["CAXTON_STATE_DIR"] = str(file.parent)
+        environment["CAXTON_JOURNAL"] = str(file.parent / "journal.sqlite")
         environment["CAXTON_PASSWORD_FILE"] = str(file.parent / "password")
         asyncio.run(set_up(scene, environment))
         echo_err(f"A password was generated, and one login made; {scene}.")
-        echo_err("Payments go out together, while answers are lost, calls refused, and the whole process is killed.")
-        moves, pay = Watch(file, MOVE_FUNDS, environment), Watch(payroll, BULK_PAYMENTS, environment)
-        moves.run("--concurrency", str(_CONCURRENCY), kill_at=len(rows) // 5)
-        moves.resume("--concurrency", str(_CONCURRENCY))
-        pay.run()
-        story = Story(scene.first_moves, rows, moves.states(), pay.accepted(), moves.seconds)
+        commands = Commands(file.parent, environment)
+        _carry_out(commands, file, len(rows))
+        story = Story(scene.first_moves, rows, _states(commands, file.stem), [], 0.0)
+        is_refused = _follow_up(commands, story, _read_state(variables), file)
+        commands.watch("run", BULK_PAYMENTS.name, payroll.name, batch=payroll.stem, total=len(payments))
+        paid = [name for name, state in _states(commands, payroll.stem).items() if state is RowState.ACCEPTED]
+        states = _states(commands, file.stem)
+        story = Story(scene.first_moves, rows, states, paid, commands.seconds, is_refused=is_refused)
         return compare(story, _read_state(variables))
+
+
+def _carry_out(commands: Commands, file: Path, total: int) -> None:
+    """Run the file, kill the process, and go on."""
+    echo_err("Payments go out together, while answers are lost, calls refused, and the whole process is killed.")
+    in_flight = ("--concurrency", str(_CONCURRENCY))
+    commands.watch("run", MOVE_FUNDS.name, file.name, *in_flight, batch=file.stem, total=total, kill_at=total // 5)
+    commands.watch("resume", file.stem, *in_flight, batch=file.stem, total=total)
+
+
+def _follow_up(commands: Commands, story: Story, ledger: Mapping[str, Any], file: Path) -> bool:
+    """Resolve one unknown row and send it anew, then try the same file again; return whether that is refused."""
+    reference = find_not_carried_out(story, ledger)
+    if reference is not None:
+        echo_err(f"\nWhat became of {reference} is unknown; the ledger has no such payment, so a person decides:")
+        commands.caxton("resolve", file.stem, reference, "--not-paid", "--note", _NOTE)
+        commands.caxton("retry", file.stem, "--state", "not-paid")
+    echo_err("\nThe same file once more, under another name:")
+    again = file.with_name(f"again-{file.name}")
+    shutil.copyfile(file, again)
+    commands.caxton("run", MOVE_FUNDS.name, again.name, expected={ExitCode.USAGE})
+    with open_journal(commands.journal, environ=commands.environment) as journal:
+        return all(info.name != again.stem for info in journal.batches())
+
+
+def _states(commands: Commands, name: str) -> dict[str, RowState]:
+    """Return what became of each row of a batch by its reference; of one that was sent anew, what became of that."""
+    with open_journal(commands.journal, environ=commands.environment) as journal:
+        by_id = {row.id: row for info in journal.batches() for row in journal.rows(info.id)}
+        batch = find_batches(journal, name)[0].id
+        own = [row for row in by_id.values() if row.batch == batch]
+        return {row.reference: by_id[row.followed_by or row.id].state for row in own}
 
 
 def _faults(rows: int, *, after: int) -> list[dict[str, object]]:

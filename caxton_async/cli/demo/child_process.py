@@ -1,37 +1,48 @@
-"""A batch in a process of its own, watched from outside through its journal, and killed if need be."""
+"""Commands in processes of their own: a batch is watched from outside through its journal, and killed if need be."""
 
+import json
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from attrs import define
 
-from caxton_async.batch import JournalRefused, RowState, default_path, read_journal, read_rows
 from caxton_async.cli._exit_codes import ExitCode, Failure
-from caxton_async.cli._output import Bar, echo_err, progress
-from caxton_async.endpoints import Endpoint
+from caxton_async.cli._output import echo_err
+from caxton_async.cli._progress import Progress
+from caxton_async.journal import open_journal
+from caxton_async.journal.protocol import JournalReader
+from caxton_async.journal.states import RowState
 
 _POLL_S: Final = 0.05
 # Looks without any progress, which mean that every call in flight is held back.
 _STILL: Final = 3
-_CONCLUDED = (RowState.ACCEPTED, RowState.REJECTED, RowState.UNKNOWN)
+_CONCLUDED: Final = (RowState.ACCEPTED, RowState.REJECTED, RowState.UNKNOWN)
+_DONE: Final = frozenset({ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.UNKNOWN})
 
 
 @contextmanager
 def started(
-    arguments: list[str], *, stdout: int | BinaryIO, stderr: int | BinaryIO, env: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    *,
+    stdout: int | BinaryIO,
+    stderr: int | BinaryIO,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `caxton` in a process of its own, by the Python that runs now; it is gone when the block ends."""
     process = None
     try:
         with _uninterrupted():
             process = subprocess.Popen(  # noqa: S603 -- our own command
-                [sys.executable, "-m", "caxton_async", *arguments], stdout=stdout, stderr=stderr, env=env
+                [sys.executable, "-m", "caxton_async", *arguments], stdout=stdout, stderr=stderr, env=env, cwd=cwd
             )
         yield process
     finally:
@@ -54,77 +65,87 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @define
-class Watch:
-    """A file of payments that is carried out by `caxton run` and `caxton resume`; `seconds` is how long that took."""
+class Commands:
+    """The commands of the story, each printed before it is run; `seconds` is how long the watched ones sent."""
 
-    file: Path
-    endpoint: Endpoint[Any, Any]
+    folder: Path
     environment: Mapping[str, str]
     seconds: float = 0.0
 
     @property
     def journal(self) -> Path:
         """Where the journal is."""
-        return default_path(self.file, self.endpoint.name)
+        return Path(self.environment["CAXTON_JOURNAL"])
 
-    def states(self) -> dict[str, RowState]:
-        """Return what became of each row, by its reference."""
-        with read_journal(self.journal) as found:
-            return {row.reference: row.state for row in found.rows()}
+    def caxton(self, *arguments: str, expected: Collection[int] = _DONE) -> dict[str, Any]:
+        """Run a command to its end and return what it printed as JSON.
 
-    def accepted(self) -> list[str]:
-        """Return the references of the rows that were accepted."""
-        return [reference for reference, state in self.states().items() if state is RowState.ACCEPTED]
+        Raises:
+            Failure: its exit code is none of those expected.
+        """
+        echo_err(f"\n$ caxton {shlex.join(arguments)}")
+        pipe = subprocess.PIPE
+        with started(
+            [*arguments, "--json"], env=self.environment, cwd=self.folder, stdout=pipe, stderr=pipe
+        ) as process:
+            out, err = process.communicate()
+        said = err.decode().strip()
+        if process.returncode not in expected:
+            raise Failure(f"caxton {arguments[0]} ended with {process.returncode}: {said}", ExitCode.LEFT)
+        echo_err(said.splitlines()[0] if said else "done")
+        found: dict[str, Any] = json.loads(out) if out else {}
+        return found
 
-    def run(self, *options: str, kill_at: int | None = None) -> None:
-        """Begin the batch; once `kill_at` rows are done and the rest is held back, kill it."""
-        echo_err(f"\n$ caxton run {self.endpoint.name} {self.file.name}")
-        self._follow(["run", self.endpoint.name, str(self.file), *options], kill_at)
+    def watch(self, *arguments: str, batch: str, total: int, kill_at: int | None = None) -> None:
+        """Run a command that sends `total` rows; once `kill_at` of them are done and the rest is held back, kill it.
 
-    def resume(self, *options: str) -> None:
-        """Go on with the batch."""
-        echo_err(f"\n$ caxton resume {self.journal.name}")
-        self._follow(["resume", str(self.journal), *options], None)
-
-    def _follow(self, arguments: list[str], kill_at: int | None) -> None:
-        said = self.journal.with_name("said")
-        total = sum(1 for _ in read_rows(self.file, self.endpoint))
+        Raises:
+            Failure: its exit code is not that of a batch whose rows were all sent.
+        """
+        echo_err(f"\n$ caxton {shlex.join(arguments)}")
+        said = self.folder / "said"
         with (
-            progress("payments", total) as bar,
             said.open("wb") as output,
-            started(arguments, env=self.environment, stdout=output, stderr=output) as process,
+            Progress("payments", Counter({RowState.PLANNED: total})) as progress,
+            started(arguments, env=self.environment, cwd=self.folder, stdout=output, stderr=output) as process,
         ):
-            was_killed = self._watch(process, bar, kill_at)
+            was_killed = self._follow(process, batch, progress, kill_at)
             code = process.wait()
         if was_killed:
             echo_err("the process was killed (kill -9) with calls in flight")
-        elif code not in {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.UNKNOWN}:
+        elif code not in _DONE:
             raise Failure(f"the batch ended with {code}: {said.read_text().strip()}", ExitCode.LEFT)
 
-    def _watch(self, process: "subprocess.Popen[bytes]", bar: Bar, kill_at: int | None) -> bool:
+    def _follow(self, process: "subprocess.Popen[bytes]", batch: str, progress: Progress, kill_at: int | None) -> bool:
         began: float | None = None
         before, still, was_killed = -1, 0, False
-        while process.poll() is None and not was_killed:
-            counts = self._counts()
-            done = sum(counts.get(state, 0) for state in _CONCLUDED)
-            if began is None and counts.get(RowState.SENDING):
-                began = time.monotonic()
-            still = still + 1 if done == before else 0
-            before = done
-            bar.update(done, f"{counts.get(RowState.UNKNOWN, 0)} unknown")
-            if kill_at is not None and done >= kill_at and still >= _STILL:
-                process.kill()
-                was_killed = True
-            time.sleep(_POLL_S)
-        self.seconds += time.monotonic() - began if began else 0.0
-        counts = self._counts()
-        bar.update(sum(counts.get(state, 0) for state in _CONCLUDED), f"{counts.get(RowState.UNKNOWN, 0)} unknown")
+        with ExitStack() as stack:
+            journal: JournalReader | None = None
+            while process.poll() is None and not was_killed:
+                if journal is None and self.journal.exists():
+                    journal = stack.enter_context(open_journal(self.journal, environ=self.environment))
+                counts = _counts(journal, batch)
+                done = sum(counts.get(state, 0) for state in _CONCLUDED)
+                if began is None and counts.get(RowState.SENDING):
+                    began = time.monotonic()
+                still = still + 1 if done == before else 0
+                before = done
+                if counts:
+                    progress.update(counts)
+                if kill_at is not None and done >= kill_at and still >= _STILL:
+                    process.kill()
+                    was_killed = True
+                time.sleep(_POLL_S)
+            self.seconds += time.monotonic() - began if began else 0.0
+            if counts := _counts(journal, batch):
+                progress.update(counts)
         return was_killed
 
-    def _counts(self) -> Mapping[RowState, int]:
-        try:
-            # SQLite swallows a Ctrl-C that comes while it asks us for a checksum.
-            with _uninterrupted(), read_journal(self.journal) as found:
-                return found.counts()
-        except JournalRefused:  # not made yet, or being taken up at this instant
-            return {}
+
+def _counts(journal: JournalReader | None, name: str) -> Mapping[RowState, int]:
+    """Return how a batch stands; nothing before it is planned."""
+    if journal is None:
+        return {}
+    with _uninterrupted():  # SQLite swallows a Ctrl-C that comes while it asks us for a checksum
+        found = [info for info in journal.batches() if info.name == name and info.total]
+        return journal.counts(found[0].id) if found else {}

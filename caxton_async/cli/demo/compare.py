@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from attrs import frozen
 
-from caxton_async.batch import Row, RowState
+from caxton_async.batch.input import Row
+from caxton_async.journal.states import RowState
 from caxton_async.models import MoveFunds, minor_units
 
 _Key = tuple[str, str, str]
@@ -21,6 +22,7 @@ class Story:
     states: Mapping[str, RowState]
     payroll: Sequence[str]  # the references that were accepted
     seconds: float
+    is_refused: bool = True  # the same file, when it was run a second time
 
 
 @frozen
@@ -80,11 +82,7 @@ def compare(story: Story, ledger: Mapping[str, Any]) -> Comparison:
     Payments that ask for the same cannot be told apart in the ledger: of each kind there must be at least as many as
     were accepted, and no more than were accepted or are unknown.
     """
-    held = Counter((source, target, amount) for _, source, target, amount in ledger["moves"])
-    held -= Counter(_key(move) for move in story.first_moves)
-    said: dict[RowState, Counter[_Key]] = {state: Counter() for state in RowState}
-    for row in story.rows:
-        said[story.states[row.reference]][_key(cast(MoveFunds, row.request))] += 1
+    held, said = _held(story, ledger), _said(story)
     accepted, unknown = said[RowState.ACCEPTED], said[RowState.UNKNOWN]
     problems = list(ledger["problems"])
     problems += [f"accepted, and not in the ledger: {kind} x {n}" for kind, n in (accepted - held).items()]
@@ -94,6 +92,7 @@ def compare(story: Story, ledger: Mapping[str, Any]) -> Comparison:
     problems += [f"{left} rows were not concluded"] * bool(left)
     paid = Counter(payment["reference"] for payment in ledger["payments"])
     expected = Counter(story.payroll)
+    problems += ["the same file was carried out twice"] * (not story.is_refused)
     problems += ["the payroll is not paid once"] * (paid != expected)
     problems += [f"{ledger['logins']} logins were made"] * (ledger["logins"] != 1)
     return Comparison(
@@ -110,6 +109,27 @@ def compare(story: Story, ledger: Mapping[str, Any]) -> Comparison:
         calls_per_second=len(story.rows) / story.seconds if story.seconds else 0.0,
         problems=tuple(problems),
     )
+
+
+def find_not_carried_out(story: Story, ledger: Mapping[str, Any]) -> str | None:
+    """Return the reference of a row whose outcome is unknown, and of which the ledger has nothing."""
+    surplus = _held(story, ledger) - _said(story)[RowState.ACCEPTED]
+    for row in story.rows:
+        if story.states[row.reference] is RowState.UNKNOWN and not surplus[_key(cast(MoveFunds, row.request))]:
+            return row.reference
+    return None
+
+
+def _held(story: Story, ledger: Mapping[str, Any]) -> Counter[_Key]:
+    held = Counter((source, target, amount) for _, source, target, amount in ledger["moves"])
+    return held - Counter(_key(move) for move in story.first_moves)
+
+
+def _said(story: Story) -> dict[RowState, Counter[_Key]]:
+    said: dict[RowState, Counter[_Key]] = {state: Counter() for state in RowState}
+    for row in story.rows:
+        said[story.states[row.reference]][_key(cast(MoveFunds, row.request))] += 1
+    return said
 
 
 def _key(request: MoveFunds) -> _Key:

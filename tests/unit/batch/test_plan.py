@@ -1,135 +1,209 @@
-"""What a batch comes to: totals, doubles and the digests that pin it."""
+"""What a batch comes to, what is a duplicate, and what an approval binds."""
 
-import datetime as dt
+from collections.abc import AsyncIterator
 from decimal import Decimal, localcontext
+from pathlib import Path
 
 import pytest
-from attrs import frozen
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest_asyncio
+from attrs import evolve
 
-from caxton_async.batch import plan as plan_module
-from caxton_async.batch.input import Row
-from caxton_async.batch.plan import Double, Total, make_plan, plan_digest, row_digest
-from caxton_async.bulk import BulkPaymentRow
-from caxton_async.models import CreateBulkUpload, GetAccessToken, MoveFunds
+from caxton_async.batch.follow_up import follow_up_rows, next_name
+from caxton_async.batch.plan import PlanOptions, describe_duplicate, make_plan, plan_batch
+from caxton_async.batch.runner import resume_batch, run_batch
+from caxton_async.endpoints import MOVE_FUNDS
+from caxton_async.errors import ApiError, DuplicatesSuspected, InvalidRequest, JournalRefused, LoginRefused
+from caxton_async.journal import Decision, Journal, RowState
+from caxton_async.journal.seal import Seal
+from caxton_async.models import MoveFunds
+from tests.support.batches import FakeCaxton, RowHistory, journal_in, planned, raising, write_batch
+from tests.support.payments import BINDING
 
-SALT = b"0123456789abcdef"
-
-
-def move(amount: object, currency: str = "GBP") -> MoveFunds:
-    """Build a request that moves money."""
-    return MoveFunds(currency, f"POTBC-{currency}", amount)
-
-
-def rows(*requests: object) -> list[Row]:
-    """Number requests as the rows of a file."""
-    return [Row(f"R{line}", request, line) for line, request in enumerate(requests, 2)]
+MOVES = [(f"ref-{n}", MoveFunds("GBP", "POT-GBP", Decimal(n) / 100)) for n in range(101, 106)]
+ANY = PlanOptions()
 
 
-def test_totals_are_exact_by_currency() -> None:
-    """Amounts add up to the last digit, and the control sum covers all currencies."""
-    plan = make_plan(rows(move(Decimal("0.10")), move(Decimal("0.20")), move(7, "JPY"), CreateBulkUpload("x", "1")))
-
-    assert plan.totals == (Total("GBP", 2, Decimal("0.30")), Total("JPY", 1, Decimal(7)))
-    assert (plan.count, plan.control_sum, plan.compared) == (4, Decimal("7.30"), 4)
-
-
-def test_totals_do_not_depend_on_the_precision_around_them() -> None:
-    """A program that calculates with few digits does not make the sums wrong."""
-    with localcontext(prec=3):
-        plan = make_plan(rows(move(Decimal("123456789.01")), move(Decimal("0.02"))))
-
-    assert plan.control_sum == Decimal("123456789.03")
+@pytest_asyncio.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    """Give an open journal."""
+    async with journal_in(tmp_path) as opened:
+        yield opened
 
 
-def test_the_same_request_under_another_reference_is_suspect() -> None:
-    """A double names both lines and both references, however the amount is written."""
-    plan = make_plan(rows(move(Decimal("10.50")), move(5), move(Decimal("10.5"))))
-
-    assert plan.doubles == (Double(4, "R4", 2, "R2"),)
-    assert plan.double_count == 1
+def digest_of(journal: Journal, rows: object = MOVES, **changes: object) -> str | None:
+    """Return the digest of a plan, for a binding with those changes."""
+    return make_plan(journal, MOVE_FUNDS, rows, binding=evolve(BINDING, **changes), options=ANY).digest
 
 
-def test_a_reference_that_is_sent_does_not_hide_a_double() -> None:
-    """Two rows that differ by their own reference alone are doubles."""
-    requests = [
-        BulkPaymentRow(recipient_name="Ada", account_number="1", currency="GBP", amount=1, payment_reference=reference)
-        for reference in ("R2", "R3", "other")
+def test_totals_are_exact_whatever_the_precision_around(tmp_path: Path) -> None:
+    """Amounts are added to the last digit, by currency and in all."""
+    rows = [("a", MoveFunds("GBP", "P-GBP", Decimal("0.10"))), ("b", MoveFunds("JPY", "P-JPY", 7))]
+    rows += [(f"c{n}", MoveFunds("GBP", "P-GBP", Decimal("123456789.99"))) for n in range(3)]
+
+    with journal_in(tmp_path) as journal, localcontext(prec=3):
+        plan = make_plan(journal, MOVE_FUNDS, rows, binding=None, options=ANY)
+
+    assert [(total.currency, total.count, total.amount) for total in plan.totals] == [
+        ("GBP", 4, Decimal("370370370.07")),
+        ("JPY", 1, Decimal(7)),
     ]
-
-    plan = make_plan(rows(*requests))
-
-    assert plan.doubles == (Double(3, "R3", 2, "R2"),)
+    assert (plan.count, plan.control_sum, plan.digest) == (5, Decimal("370370377.07"), None)
 
 
-def test_doubles_are_listed_up_to_a_cap_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of doubles does not fill the memory, and the plan says how far it looked."""
-    monkeypatch.setattr(plan_module, "REMEMBERED", 150)
+def test_the_digest_covers_rows_and_for_whom_they_are_sent(tmp_path: Path) -> None:
+    """Whatever differs makes another plan; the same rows make the same one."""
+    others = {name: f"other-{name}" for name in ("origin", "username", "client_name", "account", "user")}
+    edited = [*MOVES[:-1], ("ref-5", MoveFunds("GBP", "POT-GBP", Decimal(99999)))]
 
-    plan = make_plan(rows(*[move(1)] * 200))
+    with journal_in(tmp_path) as journal:
+        digests = [digest_of(journal, **{name: value}) for name, value in others.items()]
+        digests += [digest_of(journal, rows) for rows in (MOVES, edited, MOVES[:-1], MOVES[::-1], MOVES + MOVES[:1])]
 
-    assert (len(plan.doubles), plan.double_count, plan.compared, plan.count) == (100, 149, 150, 200)
+        assert digest_of(journal, list(MOVES)) == digest_of(journal)
 
-
-def test_an_empty_plan_is_a_plan() -> None:
-    """Nothing comes to nothing."""
-    plan = make_plan([])
-
-    assert (plan.count, plan.totals, plan.control_sum) == (0, (), Decimal(0))
-
-
-def test_a_digest_names_one_plan_and_its_context() -> None:
-    """The same rows and context give the same digest; anything else gives another."""
-    plan, other = make_plan(rows(move(1))), make_plan(rows(move(2)))
-    context = {"endpoint": "move_funds", "origin": "https://caxapi-staging.caxton.io", "input": "ab"}
-
-    digests = {
-        plan_digest(plan, **context),
-        plan_digest(other, **context),
-        plan_digest(plan, **context | {"input": "ac"}),
-        plan_digest(plan),
-    }
-
-    assert plan_digest(make_plan(rows(move(1))), **dict(reversed(context.items()))) == plan_digest(plan, **context)
-    assert len(digests) == 4
+    assert len(set(digests)) == len(digests)
+    assert {len(digest or "") for digest in digests} == {64}
 
 
-def test_a_row_is_known_again_by_its_digest() -> None:
-    """Equal requests have equal digests under one salt, and nothing in common under two."""
-    assert row_digest(move(Decimal("10.50")), SALT) == row_digest(move(Decimal("10.5")), SALT)
-    assert row_digest(move(1), SALT) != row_digest(move(1), SALT[::-1])
-    assert row_digest(None, SALT) != row_digest(CreateBulkUpload("x", "1"), SALT)
+async def test_the_digest_covers_the_duplicates(journal: Journal) -> None:
+    """What was planned when nothing like it was there is another plan once there is."""
+    before = digest_of(journal)
+    await planned(journal, MOVES, MOVE_FUNDS)
+
+    assert digest_of(journal) != before
 
 
-def test_a_digest_tells_nothing_of_a_secret() -> None:
-    """A password could be guessed from a digest that it went into."""
-    assert row_digest(GetAccessToken("u", "a"), SALT) == row_digest(GetAccessToken("u", "b"), SALT)
+async def test_only_the_approved_plan_is_planned(journal: Journal) -> None:
+    """Rows that were swapped after the approval are refused, and leave nothing."""
+    approved = PlanOptions(approved=digest_of(journal), approved_by="grace")
+    swapped = [*MOVES[:-1], ("ref-105", MoveFunds("GBP", "POT-GBP", Decimal(99999)))]
+
+    with pytest.raises(InvalidRequest, match="not the one that was approved"):
+        await plan_batch(journal, MOVE_FUNDS, swapped, binding=BINDING, options=approved)
+    left = list(journal.batches())
+    info = await plan_batch(journal, MOVE_FUNDS, MOVES, binding=BINDING, options=approved)
+
+    assert left == []
+    assert (info.plan_digest, info.approved_by) == (approved.approved, "grace")
 
 
-def test_each_kind_of_value_counts() -> None:
-    """Dates, choices, numbers and whatever else a class of the user's holds make a difference."""
+async def test_an_approval_of_listed_duplicates_lets_them_pass(journal: Journal) -> None:
+    """Without it they stop the plan; the message names them and the way on."""
+    await planned(journal, MOVES, MOVE_FUNDS)
+    approved = PlanOptions(approved=digest_of(journal), approved_by="grace")
 
-    @frozen
-    class Request:
-        value: object
+    with pytest.raises(DuplicatesSuspected, match=r"5 of 5 rows .*ref-101 as ref-101 of batch 1.*allow_duplicates"):
+        await plan_batch(journal, MOVE_FUNDS, MOVES, binding=BINDING, options=ANY)
 
-    values = [dt.date(2030, 1, 1), dt.date(2030, 1, 2), 1, True, "1", None, Decimal("1.5"), CreateBulkUpload("x", "1")]
-    values += [CreateBulkUpload("x", "1").external_source, ("a",), ("b",)]
-
-    digests = {row_digest(Request(value), SALT) for value in values}
-
-    assert len(digests) == len(values) - 1  # the choice is worth the same as its text, "1"
+    assert (await plan_batch(journal, MOVE_FUNDS, MOVES, binding=BINDING, options=approved)).total == 5
 
 
-@given(st.decimals(min_value=0, max_value=10**15, places=4), st.decimals(min_value=0, max_value=10**15, places=4))
-def test_amounts_share_a_digest_only_when_equal(first: Decimal, second: Decimal) -> None:
-    """No two amounts are taken for one another."""
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        pytest.param(lambda rows: rows, id="the same"),
+        pytest.param(lambda rows: rows[::-1], id="another order"),
+        pytest.param(lambda rows: [(f"x-{reference}", move) for reference, move in rows], id="other references"),
+        pytest.param(lambda rows: [(r, evolve(m, amount=m.amount * 1)) for r, m in rows[:2]], id="some of them"),
+    ],
+)
+async def test_the_same_payments_are_found_in_disguise(journal: Journal, disguise: object) -> None:
+    """Rows equal to rows that may have been paid are named with the batch and the row that they resemble."""
+    await planned(journal, MOVES, MOVE_FUNDS)
+    rows = disguise(MOVES)
 
-    @frozen
-    class Request:
-        amount: Decimal
+    found = make_plan(journal, MOVE_FUNDS, rows, binding=None, options=ANY).duplicates
 
-    same = row_digest(Request(first), SALT) == row_digest(Request(second), SALT)
+    assert found.count == len(rows)
+    assert {each.of_batch for each in found.first} == {1}
+    assert describe_duplicate(found.first[0]).startswith(f"{rows[0][0]} as ref-10")
 
-    assert same == (first == second)
+
+def test_a_row_that_is_entered_twice_is_found(tmp_path: Path) -> None:
+    """Within one input too, and however the amount is written."""
+    rows = [("a", MoveFunds("GBP", "P-GBP", Decimal("10.00"))), ("b", MoveFunds("GBP", "P-GBP", 10))]
+
+    with journal_in(tmp_path) as journal:
+        found = make_plan(journal, MOVE_FUNDS, rows, binding=None, options=ANY).duplicates
+
+    assert [describe_duplicate(each) for each in found.first] == ["b as a"]
+
+
+# --- the approval at each start ---
+
+
+async def test_rows_that_are_not_the_approved_ones_are_not_sent(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the journal is compared at each start, so a batch whose rows were edited there stays where it is."""
+    digest = digest_of(journal)
+    refused = FakeCaxton(raising(LoginRefused("no")))
+    options = {"journal": journal, "approved": digest, "approved_by": "grace"}
+    await run_batch(refused, MOVE_FUNDS, MOVES, **options)
+    caxton = FakeCaxton(raising(None))
+    add = Seal.add
+
+    with monkeypatch.context() as edited:
+        edited.setattr(Seal, "add", lambda self, reference, request: add(self, reference, request + b" "))
+        with pytest.raises(JournalRefused, match="not those that were approved by grace"):
+            await resume_batch(caxton, 1, journal=journal)
+    sent_before = caxton.sent.total()
+    summary = await resume_batch(caxton, 1, journal=journal)
+
+    assert (sent_before, summary.counts[RowState.ACCEPTED]) == (0, 5)
+
+
+async def test_a_batch_may_be_approved_when_it_goes_on(journal: Journal) -> None:
+    """An approval of other rows is refused; the right one is kept, and is the only one."""
+    digest, other = digest_of(journal), digest_of(journal, MOVES[:2])
+    await run_batch(FakeCaxton(raising(LoginRefused("no"))), MOVE_FUNDS, MOVES, journal=journal)
+    caxton = FakeCaxton(raising(None))
+
+    with pytest.raises(InvalidRequest, match="another plan than batch 1"):
+        await resume_batch(caxton, 1, journal=journal, approved=other, approved_by="eve")
+    await resume_batch(caxton, 1, journal=journal, approved=digest, approved_by="grace")
+
+    info = journal.batch(1)
+    assert (info.plan_digest, info.approved_by, caxton.sent.total()) == (digest, "grace", 5)
+
+
+# --- rows that are tried anew ---
+
+
+@pytest.mark.parametrize(("name", "following"), [("may", "may-r1"), ("may-r1", "may-r2"), ("may-r9", "may-r10")])
+def test_each_try_has_a_name_of_its_own(name: str, following: str) -> None:
+    """The suffix counts."""
+    assert next_name(name) == following
+
+
+async def test_rejected_rows_are_tried_anew_once(journal: Journal) -> None:
+    """They are a batch of their own, with references of their own; nobody can retry them a second time."""
+    refused = await run_batch(FakeCaxton(raising(ApiError("no funds"), times=3)), MOVE_FUNDS, MOVES, journal=journal)
+    rows = list(follow_up_rows(journal, journal.batch(1), MOVE_FUNDS, "rejected"))
+    options = PlanOptions(follows=1)
+
+    info = await plan_batch(journal, MOVE_FUNDS, rows, binding=BINDING, options=options)
+    with pytest.raises(JournalRefused):
+        await plan_batch(journal, MOVE_FUNDS, rows, binding=BINDING, options=evolve(options, allow_duplicates=True))
+
+    assert refused.counts[RowState.REJECTED] == 3
+    assert [row.reference for row in rows] == ["ref-101-r1", "ref-102-r1", "ref-103-r1"]
+    assert (info.follows, info.total) == (1, 3)
+    assert list(follow_up_rows(journal, journal.batch(1), MOVE_FUNDS, "rejected")) == []
+
+
+async def test_only_what_was_not_paid_is_tried_anew(tmp_path: Path) -> None:
+    """Of resolved rows those that were paid stay as they are; a correction counts."""
+    batch = await write_batch(
+        tmp_path,
+        RowHistory(reference="paid", state=RowState.RESOLVED, paid=True),
+        RowHistory(reference="unpaid", state=RowState.RESOLVED, paid=False, amount="11"),
+        RowHistory(reference="corrected", state=RowState.RESOLVED, paid=True, amount="12"),
+        RowHistory(reference="unknown", state=RowState.UNKNOWN, amount="13"),
+    )
+
+    with journal_in(tmp_path) as journal:
+        journal.resolve(batch, [Decision("corrected", False, "the bank called back")], who="ada")
+        rows = list(follow_up_rows(journal, journal.batch(batch), MOVE_FUNDS, "not-paid"))
+
+    assert [row.reference for row in rows] == ["unpaid-r1", "corrected-r1"]

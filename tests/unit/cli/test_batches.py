@@ -1,4 +1,4 @@
-"""`caxton run`, `resume` and what follows them, through real processes: stopped, killed, resumed, reported, settled."""
+"""`caxton run`, `resume` and what follows, through real processes: stopped, killed, resumed, reported, resolved."""
 
 import json
 import signal
@@ -15,7 +15,10 @@ from tests.support.command import Desk, Done, open_desk
 # Each of these starts several processes; together they take as long as half of all other tests.
 pytestmark = pytest.mark.long
 
-JOURNAL = "may.csv.move_funds.caxton-journal"
+ROWS = {
+    *("reference", "line", "state", "amount", "currency", "beneficiary"),
+    *("upload_record_id", "sent", "error", "api_status", "decision"),
+}
 
 
 @pytest_asyncio.fixture
@@ -39,28 +42,41 @@ async def test_a_file_is_carried_out_and_reported(desk: Desk) -> None:
     desk.rows(count=20)
 
     done = await desk.caxton("run", "move_funds", "may.csv", "--json")
+    listed = await desk.caxton("status", "--json")
 
-    assert data_of(done) == {"journal": JOURNAL, "total": 20, "counts": {"accepted": 20}}
-    assert done.code == 0
-    assert done.err.splitlines()[-2:] == [
-        "move_funds: 20 of 20",
-        f"the journal is {JOURNAL}; caxton report tells more",
-    ]
+    found = data_of(done)
+    journal = str(desk.folder / "state" / "journal.sqlite")
+    assert found == {
+        "journal": journal,
+        "batch": 1,
+        "name": "may",
+        "endpoint": "move_funds",
+        "total": 20,
+        "counts": {"accepted": 20},
+        "paused": None,
+        "reasons": [],
+    }
+    assert (data_of(listed)["journal"], data_of(listed)["batches"][0]["counts"]) == (journal, {"accepted": 20})
+    assert (done.code, listed.code) == (0, 0)
+    assert done.err.splitlines()[-1] == "may: 20 of 20, 20 accepted"
     assert desk.moved == [f"{1 + n / 100:.2f}" for n in range(1, 21)]
     assert desk.emulator.logins == 1
 
 
 async def test_every_wrong_row_is_reported_and_nothing_is_sent(desk: Desk) -> None:
-    """Each wrong row is named with its line, no journal is made, and the API hears of nothing."""
+    """Each wrong row is named with its line, no batch is kept, and the API hears of nothing."""
     header = "reference,from_currency,to_currency,amount"
     desk.write("wrong.csv", [header, "a,GBP,POT1-GBP,1e3", "b,GBP,,5", "b,GBP,POT1-GBP,0", "c,GBP,POT1-GBP,1.00"])
 
     done = await desk.caxton("run", "move_funds", "wrong.csv")
+    dry = await desk.caxton("run", "move_funds", "wrong.csv", "--dry-run", "--json")
+    listed = await desk.caxton("status", "--json")
 
-    assert (done.code, done.out) == (2, "")
+    assert (done.code, done.out, dry.code) == (2, "", 2)
     assert [f"line {n}" in done.err for n in (2, 3, 4, 5)] == [True, True, True, False]
+    assert next((each["line"], each["column"]) for each in data_of(dry)["errors"]) == (2, "amount")
     assert desk.emulator.requests == []
-    assert list(desk.folder.glob("*journal*")) == []
+    assert data_of(listed)["batches"] == []
 
 
 async def test_a_file_of_another_country_is_read_as_its_options_say(desk: Desk) -> None:
@@ -82,7 +98,7 @@ async def test_a_file_of_another_country_is_read_as_its_options_say(desk: Desk) 
     plain = await desk.caxton("run", "move_funds", "may.csv")
     plan = await desk.caxton("run", "move_funds", "may.csv", *options, "--dry-run", "--json")
     done = await desk.caxton("run", "move_funds", "may.csv", *options, "--json")
-    again = await desk.caxton("resume", JOURNAL, "--json")
+    again = await desk.caxton("resume", "may.csv", "--json")
 
     assert template.out == "reference,FromCurrency,ToCurrency,Amount\r\n"
     assert (plain.code, "--encoding cp1252" in plain.err) == (2, True)
@@ -96,38 +112,29 @@ async def test_a_file_of_another_country_is_read_as_its_options_say(desk: Desk) 
     [
         pytest.param("failing_envelope", 1, {"accepted": 19, "rejected": 1}, id="rejected"),
         pytest.param("reset_after_work", 4, {"accepted": 19, "unknown": 1}, id="unknown"),
-        pytest.param("reset_after_read", 4, {"accepted": 19, "unknown": 1}, id="unknown and not done"),
     ],
 )
 async def test_exit_codes_tell_how_a_batch_ended(desk: Desk, kind: str, code: int, counts: dict[str, int]) -> None:
-    """`run`, `status` and `report` end with the same code."""
+    """`run`, `status` and `report` end with the same code, and say why and what to do next."""
     desk.rows(count=20)
     desk.fault(kind, endpoint="move_funds", after=7)
 
-    done = await desk.caxton("run", "move_funds", "may.csv", "--json")
-    status = await desk.caxton("status", JOURNAL, "--json")
-    report = await desk.caxton("report", JOURNAL)
-
-    assert data_of(done)["counts"] == counts
-    assert {state: n for state, n in data_of(status)["counts"].items() if n} == counts
-    assert [each.code for each in (done, status, report)] == [code] * 3
-
-
-async def test_an_unknown_outcome_outweighs_rejections(desk: Desk) -> None:
-    """With both, the code is 4, and the command that lists them is named."""
-    desk.rows(count=20)
-    desk.fault("failing_envelope", endpoint="move_funds")
-    desk.fault("reset_after_work", endpoint="move_funds")
-
     done = await desk.caxton("run", "move_funds", "may.csv")
+    status = await desk.caxton("status", "may.csv", "--state", next(iter(counts.keys() - {"accepted"})), "--json")
+    listed = await desk.caxton("status")
+    report = await desk.caxton("report", "1")
 
-    assert done.code == 4
-    assert f"caxton status {JOURNAL} --state unknown" in done.err
+    (row,) = data_of(status)["rows"]
+    assert data_of(status)["counts"] == counts
+    assert set(row) == ROWS
+    assert data_of(status)["reasons"] == [
+        {"state": row["state"], "reason": row["api_status"] or row["error"], "rows": 1}
+    ]
+    assert [each.code for each in (done, status, listed, report)] == [code] * 4
+    assert f"caxton status 1 --state {row['state']}" in done.err
     assert [line.split() for line in done.out.splitlines()] == [
         ["state", "rows"],
-        ["accepted", "18"],
-        ["rejected", "1"],
-        ["unknown", "1"],
+        *[[state, str(count)] for state, count in counts.items()],
     ]
 
 
@@ -140,36 +147,8 @@ async def test_a_refused_login_ends_with_3_and_leaves_the_rows(desk: Desk) -> No
 
     assert done.code == 3
     assert "paused: " in done.err
-    assert f"20 rows are left; go on with: caxton resume {JOURNAL}" in done.err
+    assert "20 rows are left; go on with: caxton resume 1" in done.err
     assert desk.moved == []
-
-
-async def test_the_same_file_is_not_run_twice(desk: Desk) -> None:
-    """A second run is refused under the same name, and under another."""
-    first = desk.rows(count=3)
-    await desk.caxton("run", "move_funds", "may.csv")
-    (desk.folder / "copy.csv").write_text(first.read_text())
-
-    again = await desk.caxton("run", "move_funds", "may.csv")
-    copy = await desk.caxton("run", "move_funds", "copy.csv")
-
-    assert [again.code, copy.code] == [2, 2]
-    assert "caxton resume" in again.err
-    assert JOURNAL in copy.err
-    assert len(desk.moved) == 3
-
-
-async def test_the_same_file_is_not_run_twice_with_journals_elsewhere(desk: Desk) -> None:
-    """Journals that were put into a folder of their own are found there."""
-    desk.rows(count=3)
-    (desk.folder / "journals").mkdir()
-
-    first = await desk.caxton("run", "move_funds", "may.csv", "--journal", "journals/one.caxton-journal")
-    again = await desk.caxton("run", "move_funds", "may.csv", "--journal", "journals/two.caxton-journal")
-
-    assert [first.code, again.code] == [0, 2]
-    assert "journals/one.caxton-journal" in again.err
-    assert len(desk.moved) == 3
 
 
 async def test_a_call_whose_result_is_a_secret_is_no_batch(desk: Desk) -> None:
@@ -185,78 +164,63 @@ async def test_a_call_whose_result_is_a_secret_is_no_batch(desk: Desk) -> None:
 
 async def test_more_calls_than_connections_get_the_connections(desk: Desk) -> None:
     """With `--concurrency 150` so many calls are in flight: none is `sending` while it waits for a connection."""
-    desk.rows(count=150)
-    held = desk.fault("latency", endpoint="move_funds", times=150, held=True)
+    desk.rows(count=450)
+    held = desk.fault("latency", endpoint="move_funds", after=300, times=150, held=True)
 
     process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "150", "--json")
     await held.hit(150)
     held.release()
     done = await desk.end(process)
 
-    assert data_of(done)["counts"] == {"accepted": 150}
+    assert data_of(done)["counts"] == {"accepted": 450}
 
 
 # --- plan and approval ---
 
 
 async def test_a_dry_run_sends_nothing_and_tells_the_plan(desk: Desk) -> None:
-    """Count, totals, control sum and digest are told, and doubles are suspected."""
-    desk.write(
-        "may.csv",
-        ["reference,from_currency,to_currency,amount", "a,GBP,POT1-GBP,10.00", "b,GBP,POT1-GBP,10", "c,POT1-GBP,GBP,5"],
-    )
+    """Count, totals, control sum, digest and what deserves a look are told, with or without credentials."""
+    header = "reference,from_currency,to_currency,amount"
+    desk.write("may.csv", [header, "a,GBP,POT1-GBP,10.00", "b,GBP,POT1-GBP,10", "c,POT1-GBP,GBP,5"])
+    command = ("run", "move_funds", "may.csv", "--dry-run")
 
-    done = await desk.caxton("run", "move_funds", "may.csv", "--dry-run", "--json")
-    table = await desk.caxton("run", "move_funds", "may.csv", "--dry-run")
+    done = await desk.caxton(*command, "--json")
+    table = await desk.caxton(*command)
+    nobody = await desk.caxton(*command, "--json", CAXTON_USERNAME="")
 
     plan = data_of(done)
-    assert (plan["count"], plan["control_sum"]) == (3, "25.00")
-    assert plan["totals"] == {"GBP": {"count": 2, "amount": "20.00"}, "POT1-GBP": {"count": 1, "amount": "5"}}
-    assert plan["suspected_doubles"] == ["line 3 (b) asks for the same as line 2 (a)"]
+    assert (plan["count"], plan["control_sum"], plan["errors"]) == (3, "25.00", [])
+    assert plan["totals"] == [
+        {"currency": "GBP", "count": 2, "amount": "20.00"},
+        {"currency": "POT1-GBP", "count": 1, "amount": "5"},
+    ]
+    assert plan["duplicates"] == [{"reference": "b", "line": 3, "batch": None, "of": "a"}]
     assert plan["digest"] in table.out
-    assert "suspected double: line 3 (b)" in table.err
+    assert "suspected duplicate: b on line 3 as a on line 2" in table.err
+    assert data_of(nobody) == plan | {"digest": None}
     assert desk.emulator.requests == []
-    assert list(desk.folder.glob("*journal*")) == []
 
 
-async def test_only_the_approved_plan_is_carried_out(desk: Desk) -> None:
-    """One person plans, another approves: an edited file has another digest and is refused."""
-    file = desk.rows(count=3)
-    digest = data_of(await desk.caxton("run", "move_funds", "may.csv", "--dry-run", "--json"))["digest"]
-    right = file.read_text()
-    file.write_text(right.replace("1.02", "1002"))
-
-    edited = await desk.caxton("run", "move_funds", "may.csv", "--approved", digest)
-    file.write_text(right)
-    elsewhere = await desk.caxton("run", "move_funds", "may.csv", "--approved", digest, CAXTON_IDENTITY_NUMBER="ID-9")
-    approved = await desk.caxton("run", "move_funds", "may.csv", "--approved", digest)
-
-    assert [edited.code, elsewhere.code, approved.code] == [2, 2, 0]
-    assert "which is not the one that was approved; nothing was sent" in edited.err
-    assert len(desk.moved) == 3
-
-
-async def test_doubles_are_looked_for_in_the_journals_beside(desk: Desk) -> None:
-    """A payment that an earlier file made is suspected in a later one."""
+async def test_duplicates_of_this_users_journal_count_in_another_too(desk: Desk) -> None:
+    """A journal of one's own hides nothing: what was paid through the usual one is found."""
     desk.rows(count=3)
     await desk.caxton("run", "move_funds", "may.csv")
-    desk.write("june.csv", ["reference,from_currency,to_currency,amount", "x,GBP,POT1-GBP,1.02"])
-    desk.write("bad.caxton-journal", ["this is no journal"])
 
-    done = await desk.caxton("run", "move_funds", "june.csv", "--dry-run", "--json")
+    other = await desk.caxton("run", "move_funds", "may.csv", "--journal", "other.sqlite")
 
-    suspected = data_of(done)["suspected_doubles"]
-    assert f"line 2 (x) asks for the same as ref-2 of {JOURNAL}" in suspected
-    assert any(text.startswith("bad.caxton-journal cannot be compared") for text in suspected)
+    assert other.code == 2
+    assert "is not this user's journal" in other.err
+    assert "3 of 3 rows ask for what may have been paid already" in other.err
+    assert len(desk.moved) == 3
 
 
 # --- stopped, killed, resumed ---
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "SIGTERM", "hang-up"])
 async def test_a_stopped_run_waits_for_what_is_in_flight_and_goes_on_later(desk: Desk, number: signal.Signals) -> None:
-    """The first signal stops new calls; those in flight end; the resumed run pays the rest with the same login."""
-    desk.rows(count=20)
+    """The first signal stops new calls; those in flight end; the resumed run pays the rest without the file."""
+    file = desk.rows(count=20)
     held = desk.fault("latency", endpoint="move_funds", after=5, times=2, held=True)
 
     process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "2")
@@ -268,11 +232,12 @@ async def test_a_stopped_run_waits_for_what_is_in_flight_and_goes_on_later(desk:
         told += (await process.stderr.readline()).decode()
     held.release()
     stopped = await desk.end(process)
-    resumed = await desk.caxton("resume", JOURNAL, "--json")
+    file.unlink()
+    resumed = await desk.caxton("resume", "may.csv", "--json")
 
     assert stopped.code == 5
-    assert f"13 rows are left; go on with: caxton resume {JOURNAL}" in stopped.err
-    assert data_of(resumed)["counts"] == {"accepted": 20}
+    assert "13 rows are left; go on with: caxton resume 1" in stopped.err
+    assert (data_of(resumed)["counts"], data_of(resumed)["paused"]) == ({"accepted": 20}, None)
     assert resumed.code == 0
     assert len(desk.moved) == len(set(desk.moved)) == 20
     assert desk.emulator.logins == 1
@@ -291,7 +256,7 @@ async def test_a_second_ctrl_c_does_not_wait(desk: Desk) -> None:
         pass
     process.send_signal(signal.SIGINT)
     stopped = await desk.end(process)
-    resumed = await desk.caxton("resume", JOURNAL, "--json")
+    resumed = await desk.caxton("resume", "may", "--json")
 
     assert stopped.code == 4
     assert "2 outcomes are unknown" in stopped.err
@@ -308,8 +273,8 @@ async def test_a_killed_run_is_resumed_with_the_same_login(desk: Desk) -> None:
     await held.hit(3)
     process.kill()
     await process.communicate()
-    status = await desk.caxton("status", JOURNAL, "--state", "unknown", "--json")
-    resumed = await desk.caxton("resume", JOURNAL, "--json")
+    status = await desk.caxton("status", "may", "--state", "unknown", "--json")
+    resumed = await desk.caxton("resume", "may", "--json")
 
     assert process.returncode == -signal.SIGKILL
     assert status.code == 4
@@ -319,106 +284,53 @@ async def test_a_killed_run_is_resumed_with_the_same_login(desk: Desk) -> None:
     assert desk.emulator.logins == 1
 
 
-async def test_a_batch_is_not_resumed_with_another_file_or_for_another_account(desk: Desk) -> None:
-    """An edited input and another account are refused, and nothing is sent."""
-    file = desk.rows(count=3)
-    desk.fault("unauthorised", endpoint="move_funds", times=None)
-    await desk.caxton("run", "move_funds", "may.csv", "--concurrency", "1")
-    desk.emulator.faults.clear()
-    right = file.read_text()
-
-    other = await desk.caxton("resume", JOURNAL, CAXTON_IDENTITY_NUMBER="ID-9")
-    file.write_text(right.replace("1.02", "1002"))
-    edited = await desk.caxton("resume", JOURNAL)
-    file.unlink()
-    gone = await desk.caxton("resume", JOURNAL)
-    file.write_text(right)
-    resumed = await desk.caxton("resume", JOURNAL)
-
-    assert [each.code for each in (other, edited, gone, resumed)] == [2, 2, 2, 0]
-    assert "the batch was begun for the main account, no user, not for ID-9" in other.err
-    assert "restore it" in edited.err
-    assert "is not there any more" in gone.err
-    assert len(desk.moved) == 3
-
-
-async def test_a_batch_that_was_moved_is_resumed_where_it_is(desk: Desk) -> None:
-    """The input is found beside its journal."""
-    file = desk.rows(count=3)
-    desk.fault("unauthorised", endpoint="move_funds", times=None)
-    await desk.caxton("run", "move_funds", "may.csv", "--concurrency", "1")
-    desk.emulator.faults.clear()
-    new = desk.folder / "new"
-    new.mkdir()
-    file.rename(new / "may.csv")
-    (desk.folder / JOURNAL).rename(new / JOURNAL)
-
-    resumed = await desk.caxton("resume", new / JOURNAL)
-
-    assert resumed.code == 0
-    assert len(desk.moved) == 3
-
-
-async def test_two_runners_of_one_journal_are_refused(desk: Desk) -> None:
-    """While one runs, another does not begin, and `status` may look."""
-    desk.rows(count=5)
+async def test_two_runs_of_one_batch_share_it(desk: Desk) -> None:
+    """While one runs, another helps, and `status` may look."""
+    desk.rows(count=40)
     held = desk.fault("latency", endpoint="move_funds", held=True)
 
-    process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "1")
+    process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "1", "--json")
     await held.hit()
-    second = await desk.caxton("resume", JOURNAL)
-    status = await desk.caxton("status", JOURNAL, "--rows", "--json")
+    status = await desk.caxton("status", "may", "--rows", "--json")
+    second = await desk.caxton("resume", "may", "--json")
     held.release()
     first = await desk.end(process)
 
-    assert (second.code, first.code) == (2, 0)
-    assert "in use by another run" in second.err
-    assert [row["state"] for row in data_of(status)["rows"]] == ["sending", *["planned"] * 4]
-    assert status.code == 4
-    assert len(desk.moved) == 5
+    assert [row["state"] for row in data_of(status)["rows"]] == ["sending", *["planned"] * 39]
+    assert (status.code, second.code, first.code) == (4, 4, 0)
+    assert data_of(second)["counts"] == {"sending": 1, "accepted": 39}
+    assert data_of(first)["counts"] == {"accepted": 40}
+    assert len(desk.moved) == len(set(desk.moved)) == 40
 
 
 async def test_a_payroll_is_paid_in_one_step(desk: Desk) -> None:
-    """`run bulk_payments` opens one upload and pays all its rows with one call."""
+    """`run bulk_payments` opens one upload and pays all its rows with one call; each row names the upload."""
     desk.write(
         "pay.csv",
         [
-            "reference,RecipientName,IBAN,Currency,Amount",
-            "p-1,Ada,GB33BUKB20201555555555,GBP,10.00",
-            "p-2,Grace,GB29NWBK60161331926819,GBP,20.00",
+            "reference,RecipientName,IBAN,RecipientCountry,Currency,Amount",
+            "p-1,Ada,GB33BUKB20201555555555,GB,GBP,10.00",
+            "p-2,Grace,GB29NWBK60161331926819,GB,GBP,20.00",
         ],
     )
 
     done = await desk.caxton("run", "bulk_payments", "pay.csv", "--json")
-    again = await desk.caxton("resume", "pay.csv.bulk_payments.caxton-journal", "--json")
+    again = await desk.caxton("resume", "pay.csv", "--json")
+    status = await desk.caxton("status", "pay.csv", "--rows", "--json")
 
     assert data_of(done)["counts"] == data_of(again)["counts"] == {"accepted": 2}
     assert (desk.emulator.count("create_bulk_upload"), desk.emulator.count("submit_bulk_payload")) == (1, 1)
-    assert sorted(payment.row["PaymentReference"] for payment in desk.emulator.ledger.payments.values()) == [
-        "p-1",
-        "p-2",
-    ]
-
-
-async def test_a_payment_date_that_has_passed_is_a_wrong_row(desk: Desk) -> None:
-    """It is reported with its line, before an upload is opened."""
-    desk.write(
-        "pay.csv",
-        ["reference,RecipientName,IBAN,Currency,Amount,PaymentDate", "p,A,GB33BUKB20201555555555,GBP,1,2020-01-01"],
-    )
-
-    done = await desk.caxton("run", "bulk_payments", "pay.csv")
-
-    assert done.code == 2
-    assert "line 2, column PaymentDate" in done.err
-    assert desk.emulator.requests == []
+    assert {(row["beneficiary"], row["upload_record_id"]) for row in data_of(status)["rows"]} == {
+        ("Ada", 1234),
+        ("Grace", 1234),
+    }
 
 
 # --- afterwards ---
 
 
 @pytest_asyncio.fixture
-async def unsettled(desk: Desk) -> Desk:
+async def unresolved(desk: Desk) -> Desk:
     """Give a batch of ten rows of which the fourth and the eighth are unknown: the fourth was paid."""
     desk.rows(count=10)
     desk.fault("reset_after_work", endpoint="move_funds", after=3)
@@ -427,79 +339,151 @@ async def unsettled(desk: Desk) -> Desk:
     return desk
 
 
-async def test_a_person_settles_what_is_unknown(unsettled: Desk) -> None:
-    """When all are settled the code is 0; what was not paid becomes a file that can be run."""
+async def test_a_person_resolves_what_is_unknown_and_retries_what_was_not_paid(unresolved: Desk) -> None:
+    """A decision can be corrected until its row is retried, which happens once, in a batch of its own."""
     note = ("--note", "asked the bank", "--by", "Ann")
-    paid = await unsettled.caxton("settle", JOURNAL, "ref-4", "--paid", *note)
-    not_paid = await unsettled.caxton("settle", JOURNAL, "ref-8", "--not-paid", *note)
-    twice = await unsettled.caxton("settle", JOURNAL, "ref-8", "--paid", *note)
-    report = await unsettled.caxton("report", JOURNAL, "--not-paid", "again.csv", "--json")
-    plan = await unsettled.caxton("run", "move_funds", "again.csv", "--dry-run", "--json")
-    rerun = await unsettled.caxton("run", "move_funds", "again.csv")
+    paid = await unresolved.caxton("resolve", "may", "ref-4", "--paid", *note)
+    wrong = await unresolved.caxton("resolve", "may", "ref-8", "--paid", *note)
+    corrected = await unresolved.caxton("resolve", "may", "ref-8", "--not-paid", *note, "--json")
+    plan = await unresolved.caxton("retry", "may", "--state", "not-paid", "--dry-run", "--json")
+    retried = await unresolved.caxton("retry", "may", "--state", "not-paid", "--json")
+    again = await unresolved.caxton("retry", "1", "--state", "not-paid", "--json")
+    late = await unresolved.caxton("resolve", "1", "ref-8", "--paid", *note)
+    report = await unresolved.caxton("report", "1", "--csv", "rows.csv")
 
-    assert data_of(plan)["suspected_doubles"] == []
-    assert [each.code for each in (paid, not_paid, twice, report, rerun)] == [0, 0, 2, 0, 0]
-    rows = {row["reference"]: row for row in data_of(report)["rows"]}
-    assert (rows["ref-8"]["settled_by"], rows["ref-8"]["settled_note"]) == ("Ann", "asked the bank")
-    assert (unsettled.folder / "again.csv").read_text().splitlines()[1:] == ["ref-8,GBP,POT1-GBP,1.08"]
-    assert len(unsettled.moved) == len(set(unsettled.moved)) == 10
+    assert [each.code for each in (paid, wrong, corrected, plan, retried, again, late, report)] == [
+        4, 0, 0, 0, 0, 0, 2, 0,
+    ]  # fmt: skip
+    assert (data_of(corrected)["resolved"], data_of(plan)["count"], data_of(plan)["duplicates"]) == (1, 1, [])
+    assert (data_of(retried)["new_batch"], data_of(again)["new_batch"]) == (2, None)
+    assert "that was not retried already" in again.err
+    (row,) = [line for line in (unresolved.folder / "rows.csv").read_text().splitlines() if "ref-8" in line]
+    assert "not_paid" in row
+    assert "Ann,asked the bank" in row
+    assert len(unresolved.moved) == len(set(unresolved.moved)) == 10
 
 
-async def test_a_statement_settles_what_it_proves(unsettled: Desk) -> None:
-    """What carries its reference is settled as paid; a stranger's equal amount is shown, and settles nothing."""
-    unsettled.write("bank.csv", ["Date,Narrative,Money out", "2099-01-01,ref-4,1.04", "2099-01-01,OFFICE RENT,1.08"])
-    command = ("reconcile", JOURNAL, "--statement", "bank.csv", "--currency", "GBP")
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        pytest.param(("ref-4", "--paid", "--not-paid", "--note", "x"), "either --paid or --not-paid", id="both"),
+        pytest.param(("ref-4", "--paid"), "--note", id="no note"),
+        pytest.param(("--paid", "--note", "x"), "say which rows", id="no rows"),
+        pytest.param(("ref-1", "--paid", "--note", "x"), "accepted", id="a row that is accepted"),
+        pytest.param(("ref-99", "--paid", "--note", "x"), "ref-99", id="a row that is not there"),
+        pytest.param(("--from", "wrong.csv"), "line 2 needs", id="a file without a decision"),
+    ],
+)
+async def test_a_decision_that_is_not_clear_is_refused(
+    unresolved: Desk, arguments: tuple[str, ...], problem: str
+) -> None:
+    """It says what is missing, and nothing is resolved."""
+    unresolved.write("wrong.csv", ["reference,decision,note", "ref-4,perhaps,who knows"])
 
-    wrong = await unsettled.caxton(*command, "--column", "nothing")
-    dry = await unsettled.caxton(*command, "--dry-run", "--json")
-    done = await unsettled.caxton(*command, "--json")
-    table = await unsettled.caxton(*command, "--column", "description=Narrative")
+    done = await unresolved.caxton("resolve", "may", *arguments)
+    status = await unresolved.caxton("status", "may", "--json")
 
-    assert data_of(dry) == data_of(done)
-    assert [(each["reference"], each["line"]) for each in data_of(done)["paid"]] == [("ref-4", 2)]
+    assert done.code == 2
+    assert problem in done.err
+    assert data_of(status)["counts"]["unknown"] == 2
+
+
+async def test_many_rows_are_resolved_at_once(unresolved: Desk) -> None:
+    """By a file of decisions, or all that are unknown."""
+    unresolved.write("found.csv", ["reference,decision,note", "ref-4,paid,line 7", "ref-8,not paid,no such line"])
+
+    listed = await unresolved.caxton("resolve", "may", "--from", "found.csv", "--json")
+    everything = await unresolved.caxton("resolve", "may", "--state", "unknown", "--paid", "--note", "x", "--json")
+
+    assert (data_of(listed)["resolved"], data_of(listed)["counts"]) == (2, {"accepted": 8, "resolved": 2})
+    assert (data_of(everything)["resolved"], everything.code) == (0, 0)
+
+
+async def test_a_payroll_is_resolved_and_retried_as_one(desk: Desk) -> None:
+    """Its rows share one money step, so a decision on one is a decision on all."""
+    desk.write(
+        "pay.csv",
+        [
+            "reference,RecipientName,IBAN,RecipientCountry,Currency,Amount",
+            "p-1,Ada,GB33BUKB20201555555555,GB,GBP,10.00",
+            "p-2,Grace,GB29NWBK60161331926819,GB,GBP,20.00",
+        ],
+    )
+    desk.fault("reset_after_read", endpoint="submit_bulk_payload")
+
+    lost = await desk.caxton("run", "bulk_payments", "pay.csv", "--json")
+    resolved = await desk.caxton("resolve", "pay", "p-1", "--not-paid", "--note", "nothing there", "--json")
+    retried = await desk.caxton("retry", "pay", "--state", "not-paid", "--json")
+
+    assert (data_of(lost)["counts"], data_of(resolved)["counts"]) == ({"unknown": 2}, {"resolved": 2})
+    assert (retried.code, data_of(retried)["new_batch"]) == (0, 2)
+    assert len(desk.emulator.ledger.payments) == 2
+
+
+async def test_a_statement_resolves_what_it_proves(unresolved: Desk) -> None:
+    """What carries its reference is resolved as paid; a stranger's equal amount is shown, and resolves nothing."""
+    unresolved.write("bank.csv", ["Date,Narrative,Money out", "2099-01-01,ref-4,1.04", "2099-01-01,OFFICE RENT,1.08"])
+    command = ("reconcile", "may", "--statement", "bank.csv", "--currency", "GBP")
+
+    wrong = await unresolved.caxton(*command, "--column", "nothing")
+    dry = await unresolved.caxton(*command, "--dry-run", "--json")
+    done = await unresolved.caxton(*command, "--json")
+    table = await unresolved.caxton(*command, "--column", "description=Narrative")
+
+    assert [each["reference"] for each in data_of(dry)["proposed"]] == ["ref-4"]
+    assert (data_of(dry)["resolved"], data_of(done)["resolved"]) == (0, 1)
     assert [(each["reference"], each["lines"]) for each in data_of(done)["undecided"]] == [("ref-8", [3])]
     assert [wrong.code, dry.code, done.code, table.code] == [2, 4, 4, 4]
-    assert "0 settled as paid, 1 left to you" in table.err
+    assert "0 resolved as paid, 1 left unknown" in table.err
     assert "ref-8" in table.out
 
 
-async def test_reports_are_written_to_files(unsettled: Desk) -> None:
-    """CSV for programs, CSV for people, and one page."""
-    done = await unsettled.caxton(
-        *("report", JOURNAL, "--csv", "rows.csv", "--spreadsheet", "people.csv", "--html", "page.html")
-    )
-    figures = await unsettled.caxton("report", JOURNAL)
-    wrong = await unsettled.caxton("report", JOURNAL, "--csv", "no/such/folder.csv")
-    read = {name: (unsettled.folder / name).read_text("utf-8") for name in ("rows.csv", "people.csv", "page.html")}
+async def test_reports_are_written_to_new_files(unresolved: Desk) -> None:
+    """CSV for programs, CSV for people, and one page; what exists is replaced only by force."""
+    files = ("--csv", "rows.csv", "--spreadsheet", "people.csv", "--html", "page.html")
+    done = await unresolved.caxton("report", "may", *files)
+    again = await unresolved.caxton("report", "may", *files)
+    forced = await unresolved.caxton("report", "may", *files, "--force")
+    figures = await unresolved.caxton("report", "may")
+    as_json = await unresolved.caxton("report", "may", "--json")
+    wrong = await unresolved.caxton("report", "may", "--csv", "no/such/folder.csv")
+    read = {name: (unresolved.folder / name).read_text("utf-8") for name in ("rows.csv", "people.csv", "page.html")}
 
     assert len(read["rows.csv"].splitlines()) == len(read["people.csv"].splitlines()) == 11
     assert read["page.html"].lower().startswith("<!doctype html>")
-    assert [done.code, figures.code, wrong.code] == [4, 4, 2]
-    assert "calls per second" in figures.out
+    assert [done.code, again.code, forced.code, figures.code, as_json.code, wrong.code] == [4, 2, 4, 4, 4, 2]
+    assert "median" in figures.out
+    assert "exists already" in again.err
     assert "cannot be written" in wrong.err
+    assert len(data_of(as_json)["rows"]) == 10
 
 
-async def test_rows_settled_as_not_paid_are_exported_from_the_pinned_input_alone(unsettled: Desk) -> None:
-    """An edited input, or a file that exists, is refused."""
-    await unsettled.caxton("settle", JOURNAL, "ref-8", "--not-paid", "--note", "asked")
-    unsettled.write("taken.csv", ["kept"])
-    taken = await unsettled.caxton("report", JOURNAL, "--not-paid", "taken.csv")
-    nowhere = await unsettled.caxton("report", JOURNAL, "--not-paid", "no/such/folder.csv")
-    unsettled.rows(count=11)
-    edited = await unsettled.caxton("report", JOURNAL, "--not-paid", "again.csv")
-
-    assert [taken.code, nowhere.code, edited.code] == [2, 2, 2]
-    assert "exists already" in taken.err
-    assert "is not the input" in edited.err
-    assert (unsettled.folder / "taken.csv").read_text() == "kept\n"
-
-
-async def test_a_status_for_people_lists_the_rows(unsettled: Desk) -> None:
+async def test_a_status_for_people_lists_the_rows(unresolved: Desk) -> None:
     """Without --json the rows stand in a table, and the words about them on stderr."""
-    done = await unsettled.caxton("status", JOURNAL, "--state", "unknown")
+    done = await unresolved.caxton("status", "may", "--state", "unknown")
+    unknown = await unresolved.caxton("status", "june")
 
     assert [line.split()[:3] for line in done.out.splitlines() if "ref-" in line] == [
         ["ref-4", "5", "unknown"],
         ["ref-8", "9", "unknown"],
     ]
-    assert done.err.startswith("move_funds at http://127.0.0.1:")
+    assert done.err.startswith("batch 1 (may): 10 rows of move_funds at http://127.0.0.1:")
+    assert (unknown.code, "has no batch june: its newest are 1 (may)" in unknown.err) == (2, True)
+
+
+async def test_a_journal_is_exported_adopted_and_pruned(unresolved: Desk) -> None:
+    """A copy sends nothing before a person adopts it; finished batches lose their requests alone."""
+    exported = await unresolved.caxton("journal", "export", "copy.sqlite")
+    refused = await unresolved.caxton("resolve", "may", "ref-4", "--paid", "--note", "x", "--journal", "copy.sqlite")
+    adopted = await unresolved.caxton("journal", "adopt", "--note", "moved house", "--journal", "copy.sqlite", "--json")
+    resolved = await unresolved.caxton("resolve", "may", "ref-4", "--paid", "--note", "x", "--journal", "copy.sqlite")
+    pruned = await unresolved.caxton("journal", "prune", "--older-than", "0d", "--json")
+    wrong = await unresolved.caxton("journal", "prune", "--older-than", "soon")
+    migrated = await unresolved.caxton("journal", "migrate")
+
+    assert [each.code for each in (exported, refused, adopted, resolved, pruned, wrong, migrated)] == [
+        0, 2, 0, 4, 0, 2, 0,
+    ]  # fmt: skip
+    assert "caxton journal adopt" in refused.err
+    assert data_of(adopted)["undecided"] == 0
+    assert data_of(pruned)["pruned"] == 0

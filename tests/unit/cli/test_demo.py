@@ -9,10 +9,11 @@ import pytest
 from attrs import evolve
 
 from caxton_async import CaxtonError
-from caxton_async.batch import Row, RowState
+from caxton_async.batch import Row
 from caxton_async.cli.demo import demo, show_comparison
 from caxton_async.cli.demo.compare import Story, compare
 from caxton_async.cli.demo.setup import plan_scene
+from caxton_async.journal import RowState
 from caxton_async.models import MoveFunds
 
 FIRST = MoveFunds("GBP", "POT1-GBP", 50)

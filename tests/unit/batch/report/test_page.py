@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
-from caxton_async.batch import page as page_module
-from caxton_async.batch.journal import Journal
-from caxton_async.batch.page import render_page, tag
-from caxton_async.batch.states import RowState
-from tests.support.journals import Past, write_journal
+from caxton_async.batch.report import page as page_module
+from caxton_async.batch.report.markup import tag
+from caxton_async.batch.report.page import render_page
+from caxton_async.journal import RowState
+from tests.support.batches import RowHistory, journal_in, write_batch
+from tests.support.payments import MAY
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 ATTACK = "<script>alert(1)</script>\"'&\N{RIGHT-TO-LEFT OVERRIDE}"
@@ -52,39 +54,39 @@ class Outline(HTMLParser):
 def render(tmp_path: Path):
     """Write a journal of the given rows and render its page."""
 
-    async def run(*rows: Past, endpoint: str = "move_funds") -> str:
-        path = await write_journal(tmp_path / "journal", *rows, endpoint=endpoint)
-        with Journal.read(path) as journal:
-            return render_page(journal, NOW)
+    async def run(*rows: RowHistory, **changes: str) -> str:
+        batch = await write_batch(tmp_path, *rows, new=evolve(MAY, **changes))
+        with journal_in(tmp_path) as journal:
+            return render_page(journal, batch, NOW)
 
     return run
 
 
 async def test_a_page_shows_what_became_of_the_batch(render) -> None:
-    """Counts, sums, rows to look at and settled rows with who, why and when stand on the page."""
+    """Counts, sums, rows to look at and decisions with who, why and when stand on the page."""
     outline = Outline(
         await render(
-            Past(reference="A", amount="1234.50"),
-            Past(reference="B", state=RowState.UNKNOWN, error="no answer came"),
-            Past(reference="C", state=RowState.SETTLED, who="ada", note="line 7 of May"),
-            Past(reference="D", state=RowState.NOT_SENT, amount=None, currency=None),
+            RowHistory(reference="A", amount="1234.50"),
+            RowHistory(reference="B", state=RowState.UNKNOWN, error="no answer came"),
+            RowHistory(reference="C", state=RowState.RESOLVED, who="ada", note="line 7 of May"),
+            RowHistory(reference="D", state=RowState.NOT_SENT, amount=None, currency=None),
         )
     )
 
     for shown in (
-        "Batch of move_funds", "https://caxapi-staging.caxton.io", "as of 2026-06-01 12:00:00 UTC",
+        "may: move_funds", "ada of ACME (the main account) at http://127.0.0.1:1", "as of 2026-06-01 12:00:00 UTC",
         "1 outcome is unknown. Find out before paying again.", "1,234.50", "no answer came", "2026-05-28 20:26:40",
-        "Rows to look at (2)", "Settled rows (1)", "line 7 of May", "4 calls, 4.0 a second",
+        "Rows to look at (2)", "Decisions (1)", "line 7 of May", "4 calls.",
     ):  # fmt: skip
         assert shown in outline.text
-    assert outline.text.index("no answer came") < outline.text.index("Settled rows")
+    assert outline.text.index("no answer came") < outline.text.index("Decisions")
 
 
 @pytest.mark.parametrize(
-    ("states", "verdict"),
+    ("states", "headline"),
     [
         ([RowState.ACCEPTED] * 2, "Every outcome is known: 2 rows, none refused."),
-        ([RowState.ACCEPTED, RowState.SETTLED], "Every outcome is known: 2 rows, none refused."),
+        ([RowState.ACCEPTED, RowState.RESOLVED], "Every outcome is known: 2 rows, none refused."),
         ([RowState.ACCEPTED, RowState.REJECTED], "Every outcome is known; 1 row was refused."),
         ([RowState.REJECTED, RowState.PLANNED], "Not finished: 1 row is left to send."),
         ([RowState.NOT_SENT, RowState.PLANNED], "Not finished: 2 rows are left to send."),
@@ -94,16 +96,16 @@ async def test_a_page_shows_what_became_of_the_batch(render) -> None:
         ),
     ],
 )
-async def test_the_verdict_says_the_worst_first(render, states: list[RowState], verdict: str) -> None:
+async def test_the_headline_says_the_worst_first(render, states: list[RowState], headline: str) -> None:
     """An unknown outcome outweighs what is left, and what is left outweighs a refusal."""
-    page = await render(*(Past(reference=str(number), state=state) for number, state in enumerate(states)))
+    page = await render(*(RowHistory(reference=str(number), state=state) for number, state in enumerate(states)))
 
-    assert verdict in Outline(page).text
+    assert headline in Outline(page).text
 
 
 async def test_a_page_loads_nothing_and_runs_nothing(render) -> None:
     """There is no script and no address to load from; the policy allows this page's own style and nothing else."""
-    page = await render(Past(reference="A"), Past(reference="B", state=RowState.UNKNOWN))
+    page = await render(RowHistory(reference="A"), RowHistory(reference="B", state=RowState.UNKNOWN))
 
     outline = Outline(page)
     style = re.search("<style>(.*?)</style>", page, re.DOTALL)[1]
@@ -122,9 +124,9 @@ async def test_a_page_loads_nothing_and_runs_nothing(render) -> None:
 async def test_whatever_a_journal_holds_is_shown_and_not_obeyed(render) -> None:
     """Text of the API, of the file and of people is escaped, and what cannot be seen becomes visible."""
     page = await render(
-        Past(reference=ATTACK, state=RowState.SETTLED, who=ATTACK, note=ATTACK),
-        Past(reference="B", state=RowState.REJECTED, error=ATTACK),
-        endpoint=ATTACK,
+        RowHistory(reference=ATTACK, state=RowState.RESOLVED, who=ATTACK, note=ATTACK),
+        RowHistory(reference="B", state=RowState.REJECTED, error=ATTACK),
+        name=ATTACK,
     )
 
     outline = Outline(page)
@@ -142,7 +144,7 @@ def test_an_attribute_cannot_be_broken_out_of() -> None:
 
 async def test_a_batch_without_calls_has_a_page(render) -> None:
     """What is only planned shows no charts of calls, and no empty tables."""
-    outline = Outline(await render(Past(reference="A", state=RowState.PLANNED)))
+    outline = Outline(await render(RowHistory(reference="A", state=RowState.PLANNED)))
 
     assert "Not finished: 1 row is left to send." in outline.text
     assert len(outline.named("svg")) == 1
@@ -161,7 +163,7 @@ async def test_long_lists_are_cut_and_say_so(render, monkeypatch: pytest.MonkeyP
     """A page of ten thousand failures is no page; the rest is in the files."""
     monkeypatch.setattr(page_module, "_MAX_ROWS", 2)
 
-    outline = Outline(await render(*(Past(reference=f"ROW-{n}", state=RowState.REJECTED) for n in range(3))))
+    outline = Outline(await render(*(RowHistory(reference=f"ROW-{n}", state=RowState.REJECTED) for n in range(3))))
 
     assert "The first 2 of 3; the CSV and JSON reports have them all." in outline.text
     assert "ROW-1" in outline.text
@@ -171,10 +173,12 @@ async def test_long_lists_are_cut_and_say_so(render, monkeypatch: pytest.MonkeyP
 async def test_charts_stay_within_their_frame(render) -> None:
     """Bars of a long run with a pause lie inside the drawing; one line marks the pause."""
     rows = [
-        Past(reference=str(number), started_at=1000.0 + number + 5000 * (number > 150), elapsed_s=0.0005 * (number + 1))
+        RowHistory(
+            reference=str(number), started_at=1000.0 + number + 5000 * (number > 150), elapsed_s=0.0005 * (number + 1)
+        )
         for number in range(300)
     ]
-    rows.append(Past(reference="slow", started_at=1000.0, elapsed_s=100.0))
+    rows.append(RowHistory(reference="slow", started_at=1000.0, elapsed_s=100.0))
 
     outline = Outline(await render(*rows))
 

@@ -1,0 +1,101 @@
+"""What `--dry-run` shows, and the duplicates of a journal that is not the one in use."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import evolve
+
+from caxton_async.batch.input import InputFile, Notice, RowError, RowErrors
+from caxton_async.batch.plan import BatchPlan, PlanOptions, describe_duplicate, make_plan
+from caxton_async.cli._batches import default_location, exists
+from caxton_async.cli._exit_codes import ExitCode
+from caxton_async.cli._output import echo_err, show_json, show_table
+from caxton_async.journal import open_journal
+from caxton_async.journal.binding import describe_binding
+from caxton_async.journal.states import Binding, Duplicates
+
+_NO_DIGEST: Final = "none: without credentials it is not known for whom this would be sent"
+_NOTHING: Final = BatchPlan(0, (), Decimal(0), Duplicates(), None)
+
+
+def find_elsewhere(where: str, rows: InputFile, options: PlanOptions) -> Duplicates:
+    """Return which rows this user's own journal has already, where another one is used.
+
+    Raises:
+        RowErrors: the file has wrong rows.
+    """
+    own = default_location()
+    if where == own or not exists(own):
+        return Duplicates()
+    echo_err(f"warning: {where} is not this user's journal; duplicates are looked for in {own} too")
+    with open_journal(own) as journal:
+        found = make_plan(journal, rows.endpoint, rows, binding=None, options=options).duplicates
+    first = [
+        evolve(each, of_reference=f"{each.of_reference} ({own})") for each in found.first if each.of_batch is not None
+    ]
+    return Duplicates(tuple(first), found.count - (len(found.first) - len(first)))
+
+
+def show_file_plan(where: str, rows: InputFile, binding: Binding | None, options: PlanOptions, *, as_json: bool) -> int:
+    """Print what a file would send; nothing is.
+
+    Raises:
+        RowErrors: the file has wrong rows, and they were not printed as JSON.
+    """
+    try:
+        options = evolve(options, elsewhere=find_elsewhere(where, rows, options))
+        with open_journal(where) as journal:
+            plan = make_plan(journal, rows.endpoint, rows, binding=binding, options=options)
+    except RowErrors as wrong:
+        if not as_json:
+            raise
+        show_json(_record(_NOTHING, rows.notices, wrong.errors))
+        return ExitCode.USAGE
+    return show_plan(plan, rows.endpoint.name, binding, rows.notices, as_json=as_json)
+
+
+def show_plan(
+    plan: BatchPlan, endpoint: str, binding: Binding | None, notices: Sequence[Notice] = (), *, as_json: bool
+) -> int:
+    """Print a plan."""
+    if as_json:
+        show_json(_record(plan, notices, ()))
+        return ExitCode.ACCEPTED
+    lines: list[tuple[str, object]] = [("calls", f"{plan.count} x {endpoint}")]
+    lines += [(f"total {total.currency}", f"{total.amount:f} in {total.count}") for total in plan.totals]
+    lines += [
+        ("control sum", f"{plan.control_sum:f}"),
+        ("sent for", describe_binding(binding) if binding else "nobody yet"),
+        ("plan", plan.digest or _NO_DIGEST),
+    ]
+    show_table((), lines)
+    if plan.duplicates.count or notices:
+        echo_err("worth a look:")
+    for each in plan.duplicates.first:
+        echo_err(f"  suspected duplicate: {describe_duplicate(each)}")
+    if plan.duplicates.count > len(plan.duplicates.first):
+        echo_err(f"  and {plan.duplicates.count - len(plan.duplicates.first)} more suspected duplicates")
+    for notice in notices:
+        echo_err(f"  {notice}")
+    return ExitCode.ACCEPTED
+
+
+def _record(plan: BatchPlan, notices: Sequence[Notice], errors: Sequence[RowError]) -> dict[str, Any]:
+    return {
+        "digest": plan.digest,
+        "count": plan.count,
+        "control_sum": f"{plan.control_sum:f}",
+        "totals": [
+            {"currency": total.currency, "count": total.count, "amount": f"{total.amount:f}"} for total in plan.totals
+        ],
+        "duplicates": [
+            {"reference": each.reference, "line": each.line, "batch": each.of_batch, "of": each.of_reference}
+            for each in plan.duplicates.first
+        ],
+        "worth_a_look": [str(notice) for notice in notices],
+        "errors": [
+            {"line": each.line, "column": each.column, "problem": each.problem, "remedy": each.remedy}
+            for each in errors
+        ],
+    }

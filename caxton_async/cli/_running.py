@@ -1,0 +1,115 @@
+"""Carrying out a batch from the command line: signals, progress, and what is told at the end."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from attrs import evolve, frozen
+
+from caxton_async.batch.outcome import BatchSummary, RowOutcome, summarise
+from caxton_async.batch.runner import resume_batch
+from caxton_async.cli._batches import code_of_summary, show_batch
+from caxton_async.cli._client import connect, view_for
+from caxton_async.cli._exit_codes import ExitCode
+from caxton_async.cli._output import echo_err
+from caxton_async.cli._progress import Progress
+from caxton_async.config import Configuration
+from caxton_async.journal import open_journal
+from caxton_async.journal.protocol import Journal
+from caxton_async.journal.states import BatchInfo
+
+if TYPE_CHECKING:
+    from caxton_async.client import CaxtonClient
+
+CONCURRENCY: Final = 64
+_AT_ONCE: Final = "stopped at once: what was in flight is unknown"
+# Makes or finds the batch that is carried out; None when there is nothing to do, which it has said.
+Begin = Callable[[Journal, "CaxtonClient"], Awaitable[BatchInfo | None]]
+
+
+@frozen(kw_only=True)
+class RunOptions:
+    """How a batch is carried out: where its journal is, how many calls are in flight, and who approved it."""
+
+    where: str
+    concurrency: int = CONCURRENCY
+    approved: str | None = None
+    approved_by: str | None = None
+    as_json: bool = False
+
+
+def carry_out(configuration: Configuration, options: RunOptions, begin: Begin) -> ExitCode:
+    """Carry out the batch that `begin` gives, tell how it stands, and return the exit code.
+
+    The first Ctrl-C, SIGTERM or SIGHUP lets what is in flight end; the second does not wait for it.
+    """
+    return asyncio.run(_Sending(configuration, options, begin).carry_out())
+
+
+class _Sending:
+    def __init__(self, configuration: Configuration, options: RunOptions, begin: Begin) -> None:
+        self._configuration = configuration
+        self._options = options
+        self._begin = begin
+        self._stop = anyio.Event()
+        self._progress: Progress | None = None
+
+    async def carry_out(self) -> ExitCode:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def on_signal() -> None:
+            if self._progress is not None:
+                self._progress.clear()
+            if self._stop.is_set() and task is not None:
+                task.cancel()
+            else:
+                self._stop.set()
+                echo_err("stopping: nothing more is sent, and the calls in flight may end (once more: stop at once)")
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, on_signal)
+        options = self._options
+        async with open_journal(options.where) as journal, connect(self._with_room()) as client:
+            view = view_for(client, self._configuration)
+            info = await self._begin(journal, view)
+            if info is None:
+                return ExitCode.ACCEPTED
+            summary = await self._send(journal, view, info)
+            if options.as_json and info.follows is not None:
+                show_batch(journal, journal.batch(info.follows), as_json=True, beside={"new_batch": info.id})
+                return code_of_summary(summary)
+            return show_batch(journal, info, as_json=options.as_json, summary=summary)
+
+    async def _send(self, journal: Journal, view: "CaxtonClient", info: BatchInfo) -> BatchSummary:
+        with Progress(info.name, Counter(journal.counts(info.id))) as progress:
+            self._progress = progress
+
+            def on_progress(outcome: RowOutcome[Any]) -> None:
+                progress.add(outcome.state)
+
+            try:
+                return await resume_batch(
+                    view,
+                    info.id,
+                    journal=journal,
+                    concurrency=self._options.concurrency,
+                    on_progress=on_progress,
+                    stop=self._stop,
+                    approved=self._options.approved,
+                    approved_by=self._options.approved_by,
+                )
+            except asyncio.CancelledError:
+                if not self._stop.is_set():
+                    raise
+        journal.sweep()
+        journal.pause(info.id, _AT_ONCE)
+        return summarise(journal, info.id)
+
+    def _with_room(self) -> Configuration:
+        """Let as many connections be open as calls are in flight: a row that waits for one would be `sending` early."""
+        settings = self._configuration.settings
+        room = max(settings.max_connections, self._options.concurrency)
+        return evolve(self._configuration, settings=evolve(settings, max_connections=room))

@@ -1,0 +1,69 @@
+"""`caxton status`: how a batch stands, or all of them, also while they run."""
+
+from caxton_async.cli._batches import (
+    batch_entry,
+    code_of_counts,
+    existing_journal,
+    exists,
+    find_batch,
+    location_of,
+    show_batch,
+)
+from caxton_async.cli._exit_codes import ExitCode
+from caxton_async.cli._output import echo_err, show_json, show_table
+from caxton_async.journal.states import RowState
+
+
+def status(
+    batch: str | None = None,
+    /,
+    *,
+    journal: str | None = None,
+    rows: bool = False,
+    state: RowState | None = None,
+    json: bool = False,
+) -> int:
+    """Show how a batch stands, or all batches, also while they run.
+
+    Args:
+        batch: The id or the name of the batch, or the path of its input; all batches if not given.
+        journal: The journal.
+        rows: Show each row.
+        state: Show each row in this state.
+        json: Print the result as JSON.
+    """
+    if batch is None:
+        return _show_all(journal, as_json=json)
+    with existing_journal(journal) as opened:
+        info = find_batch(opened, batch)
+        states = (state,) if state else () if rows else None
+        return show_batch(opened, info, as_json=json, states=states)
+
+
+def _show_all(journal: str | None, *, as_json: bool) -> int:
+    where = location_of(journal)
+    if not exists(where):
+        echo_err(f"there is no journal {where} yet: caxton run makes it")
+        if as_json:
+            show_json({"journal": where, "batches": []})
+        return ExitCode.ACCEPTED
+    with existing_journal(journal) as opened:
+        batches = [info for info in opened.batches() if info.kind != "once"]
+        entries = [batch_entry(opened, info) for info in batches]
+        codes = [code_of_counts(opened.counts(info.id)) for info in batches]
+    if as_json:
+        show_json({"journal": where, "batches": entries})
+    else:
+        names = ("batch", "name", "endpoint", "rows", "states", "paused", "created")
+        show_table(names, [_line(entry) for entry in entries])
+    worst = (ExitCode.UNKNOWN, ExitCode.LEFT, ExitCode.REJECTED)
+    return next((code for code in worst if code in codes), ExitCode.ACCEPTED)
+
+
+def _line(entry: dict[str, object]) -> list[object]:
+    counts = entry["counts"]
+    states = ", ".join(f"{count} {state}" for state, count in counts.items()) if isinstance(counts, dict) else ""
+    return [
+        *(entry["batch"], entry["name"], entry["endpoint"], entry["total"], states.replace("_", " ")),
+        *("yes" if entry["paused"] else "", str(entry["created_at"])[:16]),
+    ]
