@@ -32,6 +32,7 @@ _COMMANDS: Final = {
 _AUTH: Final = {
     "password": ("auth:password", "Have the API generate a password."),
     "token": ("auth:token", "Log in, unless a token that works is there."),
+    "rotate": ("auth:rotate", "Replace the password by a new one while other processes go on."),
     "reset": ("auth:reset", "Make the password and the tokens void."),
 }
 

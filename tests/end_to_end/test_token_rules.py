@@ -511,3 +511,23 @@ async def test_a_call_that_waited_for_a_place_uses_the_token_of_the_moment() -> 
         assert len(bearers) == 4
         assert bearers[0] not in bearers[1:]
         assert emulator.logins == 2
+
+
+# --- the end of a user token ---
+
+
+@pytest.mark.parametrize(("days", "warnings"), [(0, 0), (25, 1)], ids=["a-month-left", "five-days-left"])
+async def test_a_user_token_that_ends_soon_is_warned_of_once_a_day(
+    days: int, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answers say when the user's token ends; a week before that the log says so, and not at each call."""
+    async with Emulator(clock=lambda: time.time() - days * 86_400) as emulator, client(emulator) as caxton:
+        user = emulator.ledger.accounts.add_user()
+        view = caxton.for_user(user.api_token)
+
+        for _ in range(3):
+            await wallet(view)
+
+    said = [record.getMessage() for record in caplog.records if "user token" in record.getMessage()]
+    assert len(said) == warnings
+    assert not any(user.api_token in each for each in said)
