@@ -13,7 +13,7 @@ def endpoints(*, json: bool = False) -> None:
     """List the calls of the API, with the fields that each takes.
 
     Args:
-        json: Print a JSON list of {name, method, path, repeatable, documented, fields}.
+        json: Print a JSON list of {name, method, path, repeatable, documented, acts_for, fields}.
     """
     if json:
         show_json([_describe(endpoint) for endpoint in CATALOGUE.values()])
@@ -26,8 +26,10 @@ def endpoints(*, json: bool = False) -> None:
             for text, applies in (("repeatable", endpoint.repeatable), ("path assumed", not endpoint.documented))
             if applies
         ]
-        rows.append((endpoint.name, endpoint.method, endpoint.path, " ".join(names), ", ".join(notes)))
-    show_table(("name", "method", "path", "fields", ""), rows)
+        rows.append(
+            (endpoint.name, endpoint.method, endpoint.path, " ".join(names), endpoint.acts_for, ", ".join(notes))
+        )
+    show_table(("name", "method", "path", "fields", "acts for", ""), rows)
 
 
 def _describe(endpoint: Endpoint[Any, Any]) -> dict[str, object]:
@@ -37,5 +39,6 @@ def _describe(endpoint: Endpoint[Any, Any]) -> dict[str, object]:
         "path": endpoint.path,
         "repeatable": endpoint.repeatable,
         "documented": endpoint.documented,
+        "acts_for": endpoint.acts_for,
         "fields": [] if endpoint.sends is None else list(fields_dict(endpoint.sends)),
     }

@@ -22,6 +22,7 @@ from caxton_async.protocol.scalars import (
     SCALARS,
     Hook,
     is_enum,
+    is_envelope,
     is_sequence,
     optional_factory,
     optional_of,
@@ -36,6 +37,7 @@ from caxton_async.protocol.spelling import (
     Settled,
     canonical_names,
     find_member,
+    know,
     spellings,
 )
 from caxton_async.secret import Secret
@@ -89,25 +91,28 @@ def structure(value: object, cls: type[T]) -> T:
     raise problem
 
 
-def structure_envelope(
-    value: object, returns: Any, at: tuple[str, ...], *, is_settled: bool = False
-) -> m.Envelope[Any]:
-    """Return a whole answer as an envelope around a result of the class `returns`, which stands at `at` in its Model.
+@lru_cache(maxsize=1024)
+def envelope_reader(returns: Any, at: tuple[str, ...]) -> Callable[..., m.Envelope[Any]]:
+    """Return what structures a whole answer around a result of the class `returns`, at `at` in its Model.
 
-    `is_settled` says that all keys in it are spelled as we know them, so that none of them has to be looked at again.
+    Make it before an answer is looked at, so that its keys are known; `is_settled` then says that all are spelled so.
 
-    **Raises** DecodeError, with the path below `value`, when it does not fit.
+    **Raises** DecodeError, with the path below the answer, when it does not fit.
     """
-    converter = _settled if is_settled else _converter
-    try:
-        envelope: m.Envelope[Any] = _envelope_hook(converter, returns, at)(value, None)
-        return envelope
-    except _Located as error:
-        problem = DecodeError(error.problem, error.path)
-    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
-        problem = _problem(partial(_envelope_hook(_locating, returns, at), value, None))
-    # Raised here, since the errors above hold values.
-    raise problem
+    hooks = {settled: _envelope_hook(_settled if settled else _converter, returns, at) for settled in (True, False)}
+
+    def read(answer: object, *, is_settled: bool) -> m.Envelope[Any]:
+        try:
+            envelope: m.Envelope[Any] = hooks[is_settled](answer, None)
+            return envelope
+        except _Located as error:
+            problem = DecodeError(error.problem, error.path)
+        except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+            problem = _problem(partial(_envelope_hook(_locating, returns, at), answer, None))
+        # Raised here, since the errors above hold values.
+        raise problem
+
+    return read
 
 
 def read_status(value: object) -> m.ApiStatus:
@@ -187,7 +192,7 @@ def _class_hook(cls: Any, converter: Converter, own_hooks: Mapping[str, Hook]) -
     overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
     generated = make_dict_structure_fn(cls, converter, **overrides)
     known = (*names.values(), *TRIPLET)
-    SETTLED.add_names(known)
+    know(known)
     is_sure = SETTLED.issuperset(known) and all(SETTLED.spelling_of(name) == name for name in known)
     if converter is _settled and is_sure and any(a.default is NOTHING for a in fields(cls)):
         return generated  # it cannot be given but keys that are spelled like this; what is no object has no such key
@@ -218,10 +223,6 @@ def _envelope_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> H
 def _later(hook: Hook) -> Hook:
     """Return what leaves an object for when it is asked for; what is no object is None."""
     return lambda value, cls: partial(hook, value, cls) if type(value) is dict else None
-
-
-def _is_envelope(cls: Any) -> bool:
-    return get_origin(cls) is m.Envelope
 
 
 def _envelope_factory(cls: Any, converter: Converter) -> Hook:
@@ -273,7 +274,7 @@ def _teach(converter: Converter) -> None:
     converter.register_structure_hook_factory(is_sequence, _sequence_factory)
     converter.register_structure_hook_func(is_enum, read_enum)
     converter.register_structure_hook_factory(lambda cls: optional_of(cls) is not None, optional_factory)
-    converter.register_structure_hook_factory(_is_envelope, _envelope_factory)
+    converter.register_structure_hook_factory(is_envelope, _envelope_factory)
     for wanted, hook in SCALARS.items():
         converter.register_structure_hook(wanted, hook)
 

@@ -43,7 +43,8 @@ def encode(request: object, leave_out: AbstractSet[str]) -> bytes | None:
 
     **Raises** EncodeError when a value cannot be written.
     """
-    if leave_out >= spellings(type(request)).keys():
+    cls: Any = type(request)
+    if leave_out >= spellings(cls).keys():
         return None
     try:
         return to_json(_members(request, leave_out))
@@ -134,7 +135,8 @@ def _container_to_jsonable(value: object) -> object:
 
 def _given(request: object, leave_out: AbstractSet[str]) -> dict[str, object]:
     """Return the attributes of `request` that are not None, by their spelling on the wire."""
-    names = spellings(type(request)).items()
+    cls: Any = type(request)
+    names = spellings(cls).items()
     return {
         wire: value for name, wire in names if name not in leave_out and (value := getattr(request, name)) is not None
     }

@@ -1,6 +1,7 @@
 """Pure: what came back to an envelope or an error; `status` has the rule of what counts as an answer."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
@@ -83,6 +84,8 @@ def read_reply(
     **Raises** ApiError or one of its kind for an answer that says no; OutcomeUnknown (UnreadableReply for a repeatable
     call) for a reply that is not whole, not an answer, or contradicts itself.  **Source**: the table `status.RULES`.
     """
+    returns: Any = endpoint.returns
+    read = codec.envelope_reader(returns, endpoint.at_steps)
     problem, raw = _open(reply)
     if problem is None:
         containers = reply.body.count(b"{") + reply.body.count(b"[")
@@ -92,7 +95,7 @@ def read_reply(
     early = reply.early and not endpoint.repeatable
     rule = decide(reply.status, signs.body, signs.content, signs.around, early)
     if rule.meaning is Meaning.ACCEPTED:
-        result = _accept(endpoint, request, raw, is_settled=signs.is_settled)
+        result = _accept(endpoint, request, raw, partial(read, is_settled=signs.is_settled))
         if isinstance(result, Envelope):
             return result
         problem, path = result
@@ -121,14 +124,14 @@ def _flaw(headers: Mapping[str, str]) -> str | None:
 
 
 def _accept(
-    endpoint: Endpoint[Any, Any], request: object, raw: object, *, is_settled: bool
+    endpoint: Endpoint[Any, Any], request: object, raw: object, read: Callable[[object], Envelope[Any]]
 ) -> Envelope[Any] | tuple[str, str]:
     """Return the envelope of an answer that says yes; else what is wrong in it, and where."""
     try:
         if endpoint.body == "form":
             returns: Any = endpoint.returns
             return Envelope(Content(codec.structure(raw, returns)))
-        envelope = codec.structure_envelope(raw, endpoint.returns, endpoint.at_steps, is_settled=is_settled)
+        envelope = read(raw)
     except DecodeError as error:
         return error.problem, error.where("$")
     foreign = _foreign_member(endpoint, request, raw) if endpoint.path_fields else None
@@ -146,7 +149,8 @@ def _foreign_member(endpoint: Endpoint[Any, Any], request: object, raw: object) 
         model = model[key] if isinstance(model, dict) and key is not None else None
     if not isinstance(model, dict) or request is None:
         return None
-    names = spellings(type(request))
+    kind: Any = type(request)
+    names = spellings(kind)
     for attribute in endpoint.path_fields:
         key = find_member(model, names[attribute])
         echoed = None if key is None else model[key]
@@ -252,5 +256,6 @@ def _framework_status(raw: Mapping[str, object]) -> ApiStatus:
 
 
 def _secrets_of(request: object) -> Iterator[Secret]:
-    names = () if request is None else spellings(type(request))
+    kind: Any = type(request)
+    names = () if request is None else spellings(kind)
     return (value for name in names if isinstance(value := getattr(request, name), Secret) and value)

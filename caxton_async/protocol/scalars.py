@@ -130,6 +130,11 @@ def is_enum(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, Enum)
 
 
+def is_envelope(cls: Any) -> bool:
+    """Tell whether `cls` is a whole answer around a result."""
+    return get_origin(cls) is m.Envelope
+
+
 def is_sequence(cls: Any) -> bool:
     """Tell whether `cls` is a list, tuple or sequence of one type, of any length."""
     arguments = get_args(cls)

@@ -24,7 +24,8 @@ class Signs:
     """What an answer shows: the kind of its body, what its Content says, and what the rest of it says.
 
     `culprit` is the object whose status speaks against success, if there is one: a contradiction before a failure, and
-    one in the Content before one around it.  `is_settled` tells that each key in the answer is spelled as we know it.
+    one in the Content before one around it, but where the caller is refused.  `is_settled` tells that each key in the
+    answer is spelled as we know it.
     """
 
     body: str
@@ -56,7 +57,9 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
             twins = twins or has_twins(model)
     within, outside = weights_of(names)
     walk = _Walk(containers)
-    around = walk.around(raw, outside)
+    around, beside = "fine", None
+    if len(raw) > 1 or content is None:
+        around, beside = walk.around(raw, outside), walk.culprit()
     says = walk.says([content], within)
     said = _TOGETHER[says] if says else "silent" if model else "empty"
     if twins:
@@ -67,9 +70,10 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
         body = "error beside"
     else:
         body = "envelope" if type(model) is dict or type(model) is list else "no model"
-    if walk.culprits:
-        return Signs(body, said, around, walk.is_settled, walk.culprit)
-    return _innocent(body, said, around, walk.is_settled)
+    culprit = walk.culprit()
+    if culprit is None and beside is None:
+        return _innocent(body, said, around, walk.is_settled)
+    return Signs(body, said, around, walk.is_settled, beside if around == "unauthorised" else culprit or beside)
 
 
 class _Walk:
@@ -83,12 +87,18 @@ class _Walk:
     def __init__(self, left: int) -> None:
         self.left = left
         self.is_settled = True
-        self.culprits: dict[int, Object] = {}
+        self.culprits: dict[int, Object] | None = None
 
-    @property
     def culprit(self) -> Object | None:
-        """The object that is to blame, a contradictory one before one that fails."""
-        return self.culprits.get(CONTRADICTION) or self.culprits.get(FAILING)
+        """Return the object that is to blame since the last question, a contradictory one before one that fails."""
+        culprits, self.culprits = self.culprits, None
+        return None if culprits is None else culprits.get(CONTRADICTION) or culprits.get(FAILING)
+
+    def blame(self, said: int, value: Object) -> None:
+        """Note an object that does not say success, unless there is one like it already."""
+        if self.culprits is None:
+            self.culprits = {}
+        self.culprits.setdefault(said, value)
 
     def around(self, raw: Object, weights: Weights) -> str:
         """Say what stands around the Content, by the kind that weighs most."""
@@ -122,7 +132,7 @@ class _Walk:
                     said = weights[code, name] if type(name) is str else weights.of(code, name)
                     says |= said
                     if said != SUCCESS:
-                        self.culprits.setdefault(said, value)
+                        self.blame(said, value)
                 else:
                     says |= self._weigh(value, weights)
                 if len(parts) < left:
@@ -146,7 +156,7 @@ class _Walk:
             return 0
         said = weights.of(code, name)
         if said != SUCCESS:
-            self.culprits.setdefault(said, value)
+            self.blame(said, value)
         return said
 
 

@@ -98,22 +98,25 @@ class Settled(set[str]):
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__()
         self._names: dict[str, str] = {}
-        self._folded: set[str] = set()
+        self._others: dict[str, str] = {}
         self.add_names(names)
 
     def add_names(self, names: Iterable[str]) -> None:
-        """Know some more names, unless they can be taken for one that is known already."""
+        """Know some more names; of two that differ in case alone, the first."""
         for name in names:
-            if name.casefold() not in self._folded:
-                self._names[name.casefold()] = name
-            self.learn((name,))
+            folded = name.casefold()
+            if folded not in self._names:
+                self.discard(self._others.pop(folded, ""))
+                self._names[folded] = name
+                self.add(name)
 
     def learn(self, keys: Iterable[str]) -> None:
         """Remember those of `keys` that cannot be taken for one that is known already."""
         for key in keys:
             folded = key.casefold()
-            if folded not in self._folded and len(self) < MAX_SHAPES and len(key) <= MAX_LENGTH:
-                self._folded.add(folded)
+            is_new = folded not in self._names and folded not in self._others
+            if is_new and len(self._others) < MAX_SHAPES and len(key) <= MAX_LENGTH:
+                self._others[folded] = key
                 self.add(key)
 
     def spelling_of(self, key: str) -> str:
@@ -139,6 +142,12 @@ def _documented_names(shape: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 _DOCUMENTED_NAMES: Final = ByShape(_documented_names)
+
+
+def know(names: Iterable[str]) -> None:
+    """Know how some more members are spelled."""
+    SETTLED.add_names(names)
+    _DOCUMENTED_NAMES.clear()
 
 
 def settle(value: dict[str, object]) -> bool:
