@@ -33,7 +33,7 @@ from caxton_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from caxton_async.batch import BatchSummary, run_batch
+    from caxton_async.batch import BatchSummary, resume_batch, run_batch
     from caxton_async.client import CaxtonClient
     from caxton_async.config import Configuration, Credentials, Environment, Settings, load_configuration
     from caxton_async.endpoints import CATALOGUE, Endpoint
@@ -88,6 +88,7 @@ __all__ = [
     "load_configuration",
     "once",
     "open_journal",
+    "resume_batch",
     "run_batch",
     "to_jsonable",
 ]
@@ -95,7 +96,7 @@ __all__ = [
 # Where each name is, which is loaded when it is first named: the command line, and an import of the package alone,
 # wait for nothing that they do not use.
 _NAMES: Final = {
-    "batch": "BatchSummary run_batch",
+    "batch": "BatchSummary resume_batch run_batch",
     "client": "CaxtonClient",
     "config": "Configuration Credentials Environment Settings load_configuration",
     "endpoints": "CATALOGUE Endpoint",

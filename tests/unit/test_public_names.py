@@ -57,6 +57,7 @@ NAMES = [
     "load_configuration",
     "once",
     "open_journal",
+    "resume_batch",
     "run_batch",
     "to_jsonable",
 ]
