@@ -98,6 +98,7 @@ def test_the_list_of_calls_is_the_catalogue(capsys: pytest.CaptureFixture[str]) 
         "path": "account/balances/third-party/movement",
         "repeatable": False,
         "documented": True,
+        "acts_for": "user",
         "fields": ["from_currency", "to_currency", "amount"],
     }
 
