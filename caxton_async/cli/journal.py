@@ -8,7 +8,7 @@ from typing import Final
 from caxton_async.cli._batches import existing_journal, location_of, who_decides
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, show_json, show_table
-from caxton_async.journal.opening import adopt_journal, export_journal
+from caxton_async.journal.opening import adopt_journal, export_journal, migrate_journal
 
 _DAY_S: Final = 86_400
 _DAYS: Final = re.compile(r"([0-9]{1,5})d?")
@@ -68,11 +68,11 @@ def prune(*, older_than: str, journal: str | None = None, json: bool = False) ->
 
 
 def migrate(*, journal: str | None = None) -> int:
-    """Bring the journal to the form of this program; one in a file is brought there whenever it is opened.
+    """Bring the journal to the form of this program; in a database, make it if there is none.
 
     Args:
         journal: The journal.
     """
-    with existing_journal(journal) as opened:
-        echo_err(f"{opened.where} has the form of this program")
+    form = migrate_journal(location_of(journal))
+    echo_err(f"the journal has form {form}, that of this program")
     return ExitCode.ACCEPTED

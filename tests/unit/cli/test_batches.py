@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.command import Desk, Done, open_desk
+from tests.support.database_server import Databases, write_key
 
 # Each of these starts several processes; together they take as long as half of all other tests.
 pytestmark = pytest.mark.long
@@ -469,6 +470,17 @@ async def test_a_status_for_people_lists_the_rows(unresolved: Desk) -> None:
     ]
     assert done.err.startswith("batch 1 (may): 10 rows of move_funds at http://127.0.0.1:")
     assert (unknown.code, "has no batch june: its newest are 1 (may)" in unknown.err) == (2, True)
+
+
+async def test_the_journal_of_a_database_is_made_by_a_command(unresolved: Desk, databases: Databases) -> None:
+    """A new database gets its tables from `journal migrate`, and is a journal from then on."""
+    where = {"CAXTON_JOURNAL": databases.make(), "CAXTON_JOURNAL_KEY_FILE": write_key(unresolved.folder)}
+    before = await unresolved.caxton("status", **where)
+
+    made = await unresolved.caxton("journal", "migrate", **where)
+
+    after = await unresolved.caxton("status", **where)
+    assert ["caxton journal migrate" in before.err, before.code, made.code, after.code] == [True, 2, 0, 0]
 
 
 async def test_a_journal_is_exported_adopted_and_pruned(unresolved: Desk) -> None:
