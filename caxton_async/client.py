@@ -66,7 +66,7 @@ class CaxtonClient:
         if configuration.identity_number is not None:
             client = client.for_account(configuration.identity_number)
         if configuration.user_token is not None:
-            client = client.for_user(configuration.user_token)
+            client = client.for_user(configuration.user_token, user_id=configuration.user_id)
         return client
 
     async def __aenter__(self) -> Self:

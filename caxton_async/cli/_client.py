@@ -69,7 +69,7 @@ def view_for(client: "CaxtonClient", configuration: Configuration) -> "CaxtonCli
     if configuration.identity_number is not None:
         client = client.for_account(configuration.identity_number)
     if configuration.user_token is not None:
-        client = client.for_user(configuration.user_token)
+        client = client.for_user(configuration.user_token, user_id=configuration.user_id)
     return client
 
 

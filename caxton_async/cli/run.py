@@ -108,7 +108,7 @@ def binding_if_known() -> Binding | None:
         configuration = read_environment()
     except ConfigurationError:
         return None
-    caller = Caller(configuration.identity_number, configuration.user_token)
+    caller = Caller(configuration.identity_number, configuration.user_token, configuration.user_id)
     return make_binding(configuration.settings.origin, configuration.credentials, caller)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from caxton_async.errors import ConfigurationError
 
 # What a profile says beside settings; secrets stand in files or in the keyring, never here.
-CREDENTIAL_KEYS: Final = ("username", "client_name", "password_file", "identity_number", "user_token_file")
+CREDENTIAL_KEYS: Final = ("username", "client_name", "password_file", "identity_number", "user_id", "user_token_file")
 _FILES: Final = frozenset({"password_file", "user_token_file", "ca_file"})
 _SECRETS: Final = {"password": "password_file", "user_token": "user_token_file"}
 

@@ -33,7 +33,7 @@ _BY_TEXT: Final = tuple(each.name for each in fields(Settings) if each.name not 
 _VARIABLES: Final = (
     *(f"CAXTON_{name.upper()}" for name in _BY_TEXT),
     *("CAXTON_USERNAME", "CAXTON_CLIENT_NAME", "CAXTON_PASSWORD", "CAXTON_PASSWORD_FILE"),
-    *("CAXTON_IDENTITY_NUMBER", "CAXTON_USER_TOKEN", "CAXTON_USER_TOKEN_FILE"),
+    *("CAXTON_IDENTITY_NUMBER", "CAXTON_USER_ID", "CAXTON_USER_TOKEN", "CAXTON_USER_TOKEN_FILE"),
     *("CAXTON_CONFIG", "CAXTON_PROFILE"),
     *("CAXTON_STATE_DIR", "CAXTON_JOURNAL", "CAXTON_JOURNAL_KEY_FILE"),  # of the command line and the journal
 )
@@ -42,12 +42,16 @@ _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False, "1": True, "
 
 @frozen
 class Configuration:
-    """What a client is made from: credentials, settings, and for whom it makes calls by default."""
+    """What a client is made from: credentials, settings, and for whom it makes calls by default.
+
+    `user_id` is what the API calls the user of `user_token`: batches know the user by it when the token is renewed.
+    """
 
     credentials: Credentials
     settings: Settings
     user_token: Secret | None = None
     identity_number: str | None = None
+    user_id: str | None = None
 
 
 class Variables(Mapping[str, str]):
@@ -116,11 +120,12 @@ def load_configuration(
     problems = [problem for each in given if (problem := each.problem())]
     credentials = _attempt(problems, lambda: _credentials(environ, said))
     user_token = _attempt(problems, lambda: _user_token(environ, said))
-    identity_number = _attempt(problems, lambda: _identity_number(environ, said))
+    identity_number = _attempt(problems, lambda: _header_text(environ, said, "identity_number"))
+    user_id = _attempt(problems, lambda: _header_text(environ, said, "user_id"))
     if problems or credentials is None:
         raise ConfigurationError(f"the configuration cannot be used: {'; '.join(problems)}")
     made = _make_settings({each.name: each.value for each in given})
-    return Configuration(credentials, made, user_token, identity_number)
+    return Configuration(credentials, made, user_token, identity_number, user_id)
 
 
 def warn_of_unknown(environ: Mapping[str, str]) -> None:
@@ -254,11 +259,9 @@ def _user_token(environ: Variables, said: Mapping[str, object]) -> Secret | None
     return token
 
 
-def _identity_number(environ: Variables, said: Mapping[str, object]) -> str | None:
-    variable = "CAXTON_IDENTITY_NUMBER"
-    value, said_by = (
-        (environ[variable], variable) if variable in environ else (said.get("identity_number"), "identity_number")
-    )
+def _header_text(environ: Variables, said: Mapping[str, object], key: str) -> str | None:
+    variable = f"CAXTON_{key.upper()}"
+    value, said_by = (environ[variable], variable) if variable in environ else (said.get(key), key)
     if value is None:
         return None
     if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):

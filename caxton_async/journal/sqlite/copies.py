@@ -52,6 +52,21 @@ class Register:
             return f"it is a copy of {known.path}"
         return None
 
+    def check_new(self, journal: Path) -> None:
+        """Check that no journal that was used is missing where a new one is about to be made.
+
+        Raises:
+            JournalRefused: one is: what was paid through it would be unknown to the new one.
+        """
+        with suppress(FileNotFoundError):
+            for file in sorted(self._folder.iterdir()):
+                known = self._read(file.name)
+                if known is not None and known.epoch and known.path == str(journal):
+                    raise JournalRefused(
+                        f"the journal {journal} is not there any more, and a new one would not know what was paid "
+                        f"through it: put it back, or name it where it is; to begin anew for good, remove {file}"
+                    )
+
     def announce(self, journal: Path, number: str, epoch: int, coming: int) -> None:
         """Note that another epoch is about to be written into the journal."""
         self._write(number, SideFile(str(journal), epoch, coming))

@@ -14,6 +14,7 @@ from caxton_async.journal.owned import OwnedPayments
 from caxton_async.journal.protocol import Check
 from caxton_async.journal.row_worker import RowWorker
 from caxton_async.journal.sqlite import claims, planning, resolving
+from caxton_async.journal.sqlite.copies import Register
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.handle import create
 from caxton_async.journal.sqlite.queries import SqliteRows
@@ -42,6 +43,7 @@ class SqliteJournal(SqliteRows):
 
     def __enter__(self) -> Self:
         if not self._path.exists():
+            Register(self._state_folder).check_new(self._path)
             # Another process may make it at the same moment.
             with suppress(JournalRefused):
                 create(self._path, self._state_folder, self._cipher)

@@ -366,3 +366,16 @@ async def test_a_journal_may_be_moved(file_place: Place, tmp_path: Path) -> None
         assert journal.sweep() == 0
 
     assert await send(at(file_place, tmp_path / "alias" / "journal.db"), batch) == 1
+
+
+async def test_a_journal_that_was_moved_away_is_missed(file_place: Place, tmp_path: Path) -> None:
+    """A new one in its place would not know what was paid: it is made only where nothing was."""
+    await planned_with(file_place, RowState.ACCEPTED)
+    moved = file_place.path.rename(tmp_path / "archive.db")
+
+    with pytest.raises(JournalRefused, match="is not there any more"), file_place.open():
+        pass
+    moved.rename(file_place.path)
+
+    with file_place.open() as journal:
+        assert states_of(journal, 1) == ["accepted"]
