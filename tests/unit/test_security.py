@@ -8,7 +8,8 @@ from tests.support.places import ROOT
 
 # Where a secret is revealed, and why.
 REVEALED = {
-    "cli/auth.py": 2,  # a new password, and a token, into a private file
+    "cli/auth.py": 3,  # a new password, generated or rotated, and a token, into a private file
+    "journal/postgres/connecting.py": 3,  # the DSN, to connect; and to show it without its password
     "cli/_output.py": 1,  # on the terminal, when asked for with --show
     "cli/demo/setup.py": 1,  # the demo's password into a private file
     "protocol/codec.py": 1,  # the body
