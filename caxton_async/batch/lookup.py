@@ -13,7 +13,9 @@ from caxton_async.journal.states import SENDABLE, BatchInfo
 
 INPUT: Final = "input"  # among the details of a batch: the path of its input
 # What the rows of a payroll file are; it is not called itself, but names the batch and the class of its rows.
-BULK_PAYMENTS: Final[Endpoint[BulkPaymentRow, None]] = Endpoint("bulk_payments", "POST", "payments", BulkPaymentRow)
+BULK_PAYMENTS: Final[Endpoint[BulkPaymentRow, None]] = Endpoint(
+    "bulk_payments", "POST", "payments", BulkPaymentRow, acts_for="user"
+)
 
 
 def find_endpoint(name: str) -> Endpoint[Any, Any]:

@@ -1,14 +1,15 @@
 """What is printed, and where: data on stdout, words for people on stderr."""
 
 import datetime as dt
+import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from attrs import fields, has
 
@@ -16,7 +17,11 @@ from caxton_async.errors import ConfigurationError
 from caxton_async.secret import Secret
 
 # Cells are not wrapped where nobody looks at them.
-_WIDE = 100_000
+_WIDE: Final = 100_000
+# Names of calls, and most references, are no longer.
+_NAME_WIDTH: Final = 32
+# More than any secret of the API, and a block of every file system.
+_ROOM_BYTES: Final = 4_096
 
 
 def prepare_streams() -> None:
@@ -110,17 +115,23 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, title:
     """Print a table: ruled on a terminal, plain columns elsewhere; without `names` it has no heading."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     on_terminal = sys.stdout.isatty()
-    table = Table(*names, title=title, show_header=bool(names), box=SIMPLE_HEAD if on_terminal else None)
-    for row in rows:
-        table.add_row(*(Text(_cell(cell)) for cell in row))
-    console = Console(width=None if on_terminal else _WIDE, highlight=False, emoji=False)
-    with console.capture() as captured:
-        console.print(table)
-    echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    heads = [*names] or ([""] * len(cells[0]) if cells else [])
+    columns = [Column(name, overflow="fold") for name in heads]
+    if columns:  # what a row is about stays in one piece, where that leaves room for the rest
+        longest = max((len(row[0]) for row in cells), default=0)
+        columns[0].min_width = longest if longest <= _NAME_WIDTH else None
+    table = Table(*columns, title=title, show_header=bool(names), box=SIMPLE_HEAD if on_terminal else None)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    printed = io.StringIO()  # so that `echo` alone writes to stdout, which may be full
+    width = None if on_terminal else _WIDE
+    Console(file=printed, width=width, force_terminal=on_terminal, highlight=False, emoji=False).print(table)
+    echo("\n".join(line.rstrip() for line in printed.getvalue().splitlines()))
 
 
 def _cell(value: object) -> str:
@@ -161,3 +172,39 @@ def private_file(path: Path) -> Iterator[int]:
         raise
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def secret_file(path: Path) -> Iterator[Callable[[Secret], None]]:
+    """Open a new private file with room for a secret, and give what writes the secret there durably.
+
+    The room is taken before anything is sent: a disk that is full cannot lose what is told only once.
+
+    **Raises** ConfigurationError when the file exists already, or cannot be made or written.
+    """
+    with private_file(path) as descriptor:
+        is_kept = False
+
+        def keep(secret: Secret) -> None:
+            nonlocal is_kept
+            os.ftruncate(descriptor, os.pwrite(descriptor, secret.reveal().encode(), 0))
+            os.fsync(descriptor)
+            is_kept = True
+
+        try:
+            _take_room(path, descriptor)
+            yield keep
+        finally:
+            if not is_kept:
+                os.ftruncate(descriptor, 0)  # so that `private_file` removes it after a failure
+
+
+def _take_room(path: Path, descriptor: int) -> None:
+    try:
+        os.write(descriptor, b" " * _ROOM_BYTES)
+        os.fsync(descriptor)
+    except OSError as error:
+        problem = error.strerror
+    else:
+        return
+    raise ConfigurationError(f"{path} cannot be written ({problem}); nothing was sent")
