@@ -10,7 +10,7 @@ from attrs import evolve
 
 from caxton_async.cli._exit_codes import Failure
 from caxton_async.cli._output import echo_err
-from caxton_async.config import Configuration, from_env
+from caxton_async.config import Configuration, load_configuration
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.events import Event
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
 
 # A password that ends sooner is warned of.
-_SOON: Final = dt.timedelta(days=7)
+SOON: Final = dt.timedelta(days=7)
 
 
 def read_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
@@ -28,7 +28,7 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
     **Raises** ConfigurationError that names all that are missing or wrong.
     """
     try:
-        return from_env(environ)
+        return load_configuration(environ)
     except ConfigurationError as error:
         problem = str(error)
     if not environ.get("CAXTON_PASSWORD") and not environ.get("CAXTON_PASSWORD_FILE"):
@@ -103,12 +103,25 @@ def note_password_end(configuration: Configuration, end: dt.datetime | None) -> 
         file.write_text(end.isoformat(), encoding="ascii")
 
 
-def _warn_of_end(configuration: Configuration) -> None:
+def password_end(configuration: Configuration) -> dt.datetime | None:
+    """Return when the password ends that was made here last, None where that is not known."""
     try:
         end = dt.datetime.fromisoformat(_end_file(configuration).read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return
+        return None
+    return end if end.tzinfo else end.replace(tzinfo=dt.UTC)
+
+
+def describe_end(end: dt.datetime) -> str:
+    """Say when something ends or ended, such as `ends on 2026-12-27, in 29 days`."""
     left = end - dt.datetime.now(dt.UTC)
-    if left < _SOON:
-        when = f"ends on {end:%Y-%m-%d}, in {left.days} days" if left > dt.timedelta() else f"ended on {end:%Y-%m-%d}"
-        echo_err(f"warning: the password {when}: make a new one with caxton auth reset and caxton auth password")
+    return f"ended on {end:%Y-%m-%d}" if left < dt.timedelta() else f"ends on {end:%Y-%m-%d}, in {left.days} days"
+
+
+def _warn_of_end(configuration: Configuration) -> None:
+    end = password_end(configuration)
+    if end is None or end - dt.datetime.now(dt.UTC) >= SOON:
+        return
+    has_ended = end < dt.datetime.now(dt.UTC)
+    remedy = "caxton auth reset and caxton auth password" if has_ended else "caxton auth rotate"
+    echo_err(f"warning: the password {describe_end(end)}: make a new one with {remedy}")

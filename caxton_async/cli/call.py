@@ -15,7 +15,7 @@ from caxton_async.batch.input.problems import CellError
 from caxton_async.bulk import normalise_name
 from caxton_async.cli._client import check_production, connect, read_environment, view_for
 from caxton_async.cli._exit_codes import ExitCode, Failure
-from caxton_async.cli._output import echo_err, plain, private_file, show_json
+from caxton_async.cli._output import echo_err, plain, secret_file, show_json
 from caxton_async.cli._output import show as show_record
 from caxton_async.config import Configuration
 from caxton_async.endpoints import CATALOGUE, Endpoint
@@ -54,10 +54,10 @@ def call(
     if secret and not show and out is None:
         raise Failure(f"the result of {name} holds a secret: add --out FILE to keep it, or --show to see it")
     with ExitStack() as files:
-        file = files.enter_context(private_file(out)) if out else None
+        keep = files.enter_context(secret_file(out)) if out else None
         result = asyncio.run(_call(configuration, endpoint, request))
-        if file is not None:
-            os.write(file, json_text.dumps(plain(result, reveal=True)).encode())
+        if keep is not None:
+            keep(Secret(json_text.dumps(plain(result, reveal=True))))
     if out is not None:
         echo_err(f"the result is in {out}")
     _print(plain(result, reveal=show), as_json=json)

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import warnings
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attrs import define, field, frozen
 
 from caxton_async.emulator import Emulator, Fault
@@ -107,3 +110,23 @@ def bare_environment(folder: Path, environ: Mapping[str, str] = os.environ) -> d
     # Progress and tables are as wide as everywhere; the package is found where this one was.
     root = str(ROOT)
     return kept | {"CAXTON_STATE_DIR": str(folder / "state"), "PYTHONPATH": root, "COLUMNS": "100"}
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, folder: Path, variables: Mapping[str, str]) -> None:
+    """Give this process the variables of a command, and none of ours beside them."""
+    for name in [name for name in os.environ if name.startswith("CAXTON_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"CAXTON_STATE_DIR": str(folder / "state"), **variables}.items():
+        monkeypatch.setenv(name, value)
+
+
+@contextmanager
+def own_handlers() -> Iterator[None]:
+    """Give back what a command that is run in this process changes in it."""
+    handler, profile = signal.getsignal(signal.SIGTERM), os.environ.get("CAXTON_PROFILE")
+    show = warnings.showwarning
+    yield
+    signal.signal(signal.SIGTERM, handler)
+    warnings.showwarning = show
+    if profile is None:
+        os.environ.pop("CAXTON_PROFILE", None)

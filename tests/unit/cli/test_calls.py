@@ -232,32 +232,6 @@ async def test_a_new_password_logs_in_until_it_is_reset(desk: Desk) -> None:
     assert "refused the login" in after.err
 
 
-async def test_a_rotated_password_is_in_its_file_and_in_use(desk: Desk) -> None:
-    """`auth rotate` keeps the new password before it is used; the token of all processes is a new one."""
-    before = await desk.caxton("auth", "token", "--out", "before")
-    done = await desk.caxton("auth", "rotate", "--out", "new", "--json")
-    after = await desk.caxton("auth", "token", "--out", "after", CAXTON_PASSWORD_FILE=str(desk.folder / "new"))
-
-    assert [each.code for each in (before, done, after)] == [0, 0, 0]
-    assert (desk.folder / "new").read_text() in desk.emulator.ledger.accounts.main.passwords
-    assert (desk.folder / "before").read_text() != (desk.folder / "after").read_text()
-    assert json.loads(done.out)["client_password"] == "***"
-    assert desk.emulator.logins == 2
-
-
-async def test_a_sub_account_gets_its_own_password(desk: Desk) -> None:
-    """`--sub-account` takes what its creation returned, and leaves the main account's password alone."""
-    account = desk.emulator.ledger.accounts.add_sub_account("Child Ltd")
-    own = dict(desk.emulator.ledger.accounts.main.passwords)
-
-    done = await desk.caxton("auth", "password", "--sub-account", account.username, "Child Ltd", "--out", "new")
-
-    assert done.code == 0
-    assert (desk.folder / "new").read_text() in account.passwords
-    assert desk.emulator.ledger.accounts.main.passwords == own
-    assert "export" not in done.err
-
-
 async def test_a_token_that_is_asked_for_by_hand_lifts_a_hold(desk: Desk) -> None:
     """`auth token` logs in at once, whatever other processes have learnt, and they go on after it."""
     desk.fault("login_error", endpoint="get_access_token", variant="slow_down", status=429, retry_after="60")
