@@ -1,12 +1,16 @@
 """`caxton doctor`, step by step, and the look at a server that it takes without the client."""
 
 import asyncio
+import datetime as dt
 import json
+import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from email.utils import format_datetime
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 import pytest_asyncio
@@ -14,9 +18,12 @@ import trustme
 from attrs import evolve
 
 from caxton_async import Settings
-from caxton_async.cli._probe import Greeting, probe_tls, probe_token_path
+from caxton_async.cli import main
+from caxton_async.cli._probe import Greeting, clock_difference_s, probe_tls, probe_token_path, resolve
 from caxton_async.cli.doctor import doctor
-from tests.support.command import Desk, Done, bare_environment, open_desk
+from caxton_async.emulator import EmulatorThread, Fault
+from caxton_async.emulator.thread import EmulatorOptions
+from tests.support.command import Desk, Done, bare_environment, open_desk, own_handlers, set_environment
 
 
 @pytest_asyncio.fixture
@@ -46,7 +53,7 @@ async def test_a_healthy_way_to_the_api_is_confirmed_step_by_step(desk: Desk) ->
     done = await desk.caxton("doctor", "--json")
 
     assert steps(done) == [
-        *[(step, "ok") for step in ("settings", "settings", "DNS", "TLS", "clock", "token path", "login")],
+        *[(step, "ok") for step in ("settings", "settings", "password", "DNS", "TLS", "clock", "token path", "login")],
         *[
             (f"call {name}", "ok")
             for name in (
@@ -85,7 +92,7 @@ async def test_a_missing_password_is_told_before_the_login_fails_for_it(desk: De
 
     done = await desk.caxton("doctor", "--json")
 
-    assert "CAXTON_PASSWORD_FILE" in text_of(done, "settings")
+    assert "CAXTON_PASSWORD_FILE" in text_of(done, "password")
     assert ("login", "failed") in steps(done)
     assert done.code == 2
 
@@ -150,6 +157,155 @@ async def test_a_server_that_is_not_there_ends_the_examination(desk: Desk) -> No
     assert steps(done)[-1] == ("TLS", "failed")
     assert "http://127.0.0.1:1 cannot be reached" in text_of(done, "TLS")
     assert done.code == 5
+
+
+# --- what the guide leaves open, in every dress ---
+
+
+@contextmanager
+def served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **options: Unpack[EmulatorOptions]
+) -> Iterator[EmulatorThread]:
+    """Serve the API in one reading of the guide; its paths are left for the doctor to find."""
+    with EmulatorThread(**options) as emulator, own_handlers():
+        known = {name: value for name, value in emulator.environ.items() if not name.startswith("CAXTON_PATH_")}
+        set_environment(monkeypatch, tmp_path, known)
+        yield emulator
+
+
+def examine(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, dict[str, str]]]:
+    """Return the exit code of the doctor, and the last finding of each step."""
+    code = main(["doctor", "--json"])
+    return code, {each["step"]: each for each in json.loads(capsys.readouterr().out)}
+
+
+@pytest.mark.parametrize("path", ["token", "/token", "clients/auth/token"])
+def test_the_token_call_is_found_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    """It is used for the login, and told as a fact."""
+    with served(tmp_path, monkeypatch, paths={"get_access_token": path}):
+        code, found = examine(capsys)
+
+    assert code == 0
+    assert found["token path"]["fact"] == f"the token call is POST {path}"
+    assert found["login"]["fact"] == "a token is granted for 2591999 s"
+
+
+@pytest.mark.parametrize(
+    ("change", "step", "status", "said", "code"),
+    [
+        pytest.param(lambda bank, patch: None, "password", "ok", "when it ends is known only where", 0, id="given"),
+        pytest.param(
+            lambda bank, patch: patch.delenv("CAXTON_PASSWORD"),
+            "password",
+            "note",
+            "caxton auth password",
+            2,
+            id="none",
+        ),
+        pytest.param(
+            lambda bank, patch: bank.ledger.accounts.reset(bank.ledger.accounts.main),
+            *("login", "failed", "the one after a reset", 3),
+            id="reset",
+        ),
+        pytest.param(
+            lambda bank, patch: (patch.delenv("CAXTON_PASSWORD"), patch.setenv("CAXTON_PASSWORD_FILE", os.devnull)),
+            *("password", "failed", "it is empty", 2),
+            id="empty file",
+        ),
+    ],
+)
+def test_each_state_of_the_password_is_told_with_its_remedy(  # noqa: PLR0917 -- the cells of the table
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change,
+    step,
+    status,
+    said,
+    code,
+) -> None:
+    """Given, missing, refused or unreadable."""
+    with served(tmp_path, monkeypatch) as bank:
+        change(bank, monkeypatch)
+        ended, found = examine(capsys)
+
+    assert (ended, found[step]["status"]) == (code, status)
+    assert said in found[step]["text"]
+
+
+def test_the_end_of_a_password_that_was_made_here_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`caxton auth password` remembers it."""
+    with served(tmp_path, monkeypatch):
+        main(["auth", "password", "--out", str(tmp_path / "new")])
+        capsys.readouterr()
+        _, found = examine(capsys)
+
+    assert re.search(r"ends on \d{4}-\d\d-\d\d, in (29|30) days: caxton auth rotate", found["password"]["text"])
+
+
+TOLD = {"UserId": "user-1", "ApiStatusCode": 100, "ApiStatus": "IsValid", "TokenStartDate": "2026-01-01T00:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("life_s", "end", "status", "said"),
+    [
+        pytest.param(86_400, None, "ok", "when it ends is told only by calls such as create_wallet", id="not told"),
+        pytest.param(0, None, "failed", "The userapitoken has ended", id="ended"),
+        pytest.param(86_400, "2099-01-01T00:00:00", "ok", "it ends on 2099-01-01, in", id="told"),
+        pytest.param(86_400, "2026-01-31T00:00:00", "note", "it ended on 2026-01-31", id="told as ended"),
+    ],
+)
+def test_the_end_of_a_users_token_is_told(  # noqa: PLR0917 -- the cells of the table
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], life_s, end, status, said
+) -> None:
+    """A call for the user shows whether it works, and how long such tokens are good if the answer tells."""
+    with served(tmp_path, monkeypatch, user_token_life_s=life_s) as bank:
+        account = bank.ledger.accounts.add_sub_account("Child Ltd")
+        monkeypatch.setenv("CAXTON_IDENTITY_NUMBER", str(account.identity_number))
+        monkeypatch.setenv("CAXTON_USER_TOKEN", bank.ledger.accounts.add_user(account).api_token)
+        if end is not None:
+            content = {"Model": {"BankDetails": []}}
+            body = json.dumps({"Content": content, "AuthorisedUserModel": TOLD | {"TokenEndDate": end}}).encode()
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+            bank.faults.add(Fault("mangled", endpoint="banks_for_currency", raw=head + body, times=None))
+        _, found = examine(capsys)
+
+    assert (found["account"]["status"], found["user token"]["status"]) == ("ok", status)
+    assert said in found["user token"]["text"]
+    assert (found["user token"]["fact"] or "").startswith("a user token lasts" if end else "")
+
+
+@pytest.mark.parametrize("name", ["IDENTITY_NUMBER", "USER_TOKEN"])
+def test_an_account_or_user_that_is_not_known_fails_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The client's own calls are found right before."""
+    with served(tmp_path, monkeypatch):
+        monkeypatch.setenv(f"CAXTON_{name}", "nobody")
+        code, found = examine(capsys)
+
+    step = {"IDENTITY_NUMBER": "account", "USER_TOKEN": "user token"}[name]
+    assert (found[step]["status"], found["call banks_for_currency"]["status"]) == ("failed", "ok")
+    assert code in {1, 3}
+
+
+def test_what_was_assumed_and_is_now_known_can_be_sent_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person is given the list, which holds no secret."""
+    with served(tmp_path, monkeypatch) as bank:
+        main(["doctor"])
+        secrets = {*bank.ledger.accounts.main.passwords, *bank.ledger.accounts.tokens}
+
+    told = capsys.readouterr()
+    facts = told.err.partition("please tell this project")[2]
+    assert "  the token call is POST token\n" in facts
+    assert "  GET reference/lookup/countries/{code} is right\n" in facts
+    assert [secret for secret in secrets if secret in told.out + told.err] == []
 
 
 # --- the probes ---
@@ -225,6 +381,35 @@ async def test_a_clock_that_is_wrong_is_a_note(desk: Desk, line: str, said: str)
     assert said in text_of(done, "clock")
     assert ("clock", "note") in steps(done)
     assert done.code == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "answered", "difference_s"),
+    [
+        pytest.param(0, 0, 1, 0, id="at once"),
+        pytest.param(0, 0, 300, 0, id="the answer was late"),
+        pytest.param(0, 300, 300, 0, id="the request was late"),
+        pytest.param(90, 0, 95, 90, id="ahead"),
+        pytest.param(0, 90, 5, -85, id="behind"),
+    ],
+)
+def test_a_slow_answer_is_no_difference_of_clocks(asked: int, told: int, answered: int, difference_s: int) -> None:
+    """A date between asking and hearing is right, however long that took: a busy machine has no wrong clock."""
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    at = [start + dt.timedelta(seconds=seconds) for seconds in (asked, told, answered)]
+
+    assert clock_difference_s(format_datetime(at[1], usegmt=True), at[0], at[2]) == difference_s
+
+
+async def test_a_proxy_that_refuses_is_named_by_its_answer() -> None:
+    """The server is looked at through the proxy, as the client reaches it."""
+    async with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as proxy:
+        settings = Settings(base_url="https://caxton.invalid/api/", proxy=proxy.origin)
+
+        addresses, found = await resolve(settings), await probe_tls(settings)
+
+    assert addresses == ["127.0.0.1"]
+    assert found == "https://caxton.invalid:443 cannot be reached (the proxy answered 407)"
 
 
 async def test_a_certificate_that_is_not_trusted_is_told() -> None:
