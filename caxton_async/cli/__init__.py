@@ -1,10 +1,6 @@
-"""The `caxton` command: arguments in, calls of the client, tables or JSON out.
+"""The `caxton` command: each command is imported when it is used, so that `caxton --version` waits for nothing."""
 
-What belongs here: anything that is typed or printed.  What does not: a rule about money, which has to hold for programs
-too.  The commands are named by where they stand and imported when one is used, so that `caxton --version` waits for
-nothing.
-"""
-
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -32,7 +28,7 @@ _COMMANDS: Final = {
 _AUTH: Final = {
     "password": ("auth:password", "Have the API generate a password."),
     "token": ("auth:token", "Log in, unless a token that works is there."),
-    "rotate": ("auth:rotate", "Replace the password by a new one while other processes go on."),
+    "rotate": ("auth:rotate", "Replace the password by a new one, and log in with it."),
     "reset": ("auth:reset", "Make the password and the tokens void."),
 }
 
@@ -44,6 +40,23 @@ _JOURNAL: Final = {
 }
 
 
+_EXIT_CODES: Final = (
+    "Exit codes: 0 accepted, 1 rejected, 2 wrong usage or input (nothing was sent), 3 authentication failed, "
+    "4 an outcome is unknown, 5 not done: it may be tried again."
+)
+_VARIABLES: Final = (
+    "--profile NAME, before or after any command, takes settings and credentials from a profile in config.toml "
+    "(`caxton emulator --profile NAME` writes one); variables go before it.\n"
+    "Who calls: CAXTON_USERNAME, CAXTON_CLIENT_NAME, CAXTON_PASSWORD or CAXTON_PASSWORD_FILE.\n"
+    "For whom: CAXTON_IDENTITY_NUMBER, CAXTON_USER_TOKEN or CAXTON_USER_TOKEN_FILE.\n"
+    "Where to: CAXTON_ENVIRONMENT, CAXTON_BASE_URL, CAXTON_PATH_<NAME OF A CALL>, CAXTON_PROXY, CAXTON_CA_FILE.\n"
+    "How: CAXTON_CONNECT_TIMEOUT_S, CAXTON_ATTEMPT_TIMEOUT_S, CAXTON_DEADLINE_S, CAXTON_TOKEN_TIMEOUT_S, "
+    "CAXTON_MAX_CONNECTIONS, CAXTON_MAX_ATTEMPTS, CAXTON_MAX_REPLY_BYTES, CAXTON_MAX_CALLS_PER_SECOND, "
+    "CAXTON_REUSE_CONNECTIONS, CAXTON_DRAIN_S, CAXTON_USER_AGENT_SUFFIX.\n"
+    "Files: CAXTON_PROFILE, CAXTON_CONFIG, CAXTON_STATE_DIR, CAXTON_JOURNAL, CAXTON_JOURNAL_KEY_FILE."
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code."""
     try:
@@ -52,7 +65,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         needed = f"the command line needs {error.name}: python -m pip install 'caxton-async[cli]'"
         print(f"caxton: {needed}", file=sys.stderr)
         return 2
-    return run(build(), sys.argv[1:] if arguments is None else list(arguments))
+    rest, profile = split_profile(sys.argv[1:] if arguments is None else arguments)
+    if profile:
+        os.environ["CAXTON_PROFILE"] = profile
+    return run(build(), rest)
+
+
+def split_profile(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return a command line without its `--profile NAME`, and the name; `caxton emulator` has its own.
+
+    One without a name stays where it is, where the command does not know it.
+    """
+    rest: list[str] = []
+    profile = None
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*rest, word, *words], profile
+        option, equals, name = word.partition("=")
+        if option != "--profile":
+            rest.append(word)
+            continue
+        profile = name if equals else next(words, None)
+        if not profile:
+            rest.append(word)
+    if profile and rest[:1] == ["emulator"]:
+        return [*rest, "--profile", profile], None
+    return rest, profile
 
 
 def build() -> "App":
@@ -68,16 +107,14 @@ def build() -> "App":
         help_format="plaintext",
         suppress_keyboard_interrupt=False,
         result_action="return_value",
-        help_epilogue=(
-            "Exit codes: 0 accepted, 1 rejected, 2 wrong usage or input (nothing was sent), 3 authentication failed, "
-            "4 an outcome is unknown, 5 not done: it may be tried again."
-        ),
+        help_epilogue=f"{_EXIT_CODES}\n\n{_VARIABLES}",
     )
-    auth = App("auth", help="Generate a password, log in, or make both void.", default_parameter=plain)
+    app.register_install_completion_command(help="Let the shell complete commands and options from now on.")
+    auth = App("auth", help="Generate, rotate or reset the password, or log in.", default_parameter=plain)
     journal = App("journal", help="Copy, adopt, prune or migrate the journal.", default_parameter=plain)
     for group, commands in ((app, _COMMANDS), (auth, _AUTH), (journal, _JOURNAL)):
         for name, (place, summary) in commands.items():
-            group.command(f"caxton_async.cli.{place}", name=name, help=summary)
+            group.command(f"caxton_async.cli.{place}", name=name, help=summary, help_epilogue=_EXIT_CODES)
     app.command(auth)
     app.command(journal)
     return app

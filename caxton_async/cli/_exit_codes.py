@@ -2,6 +2,8 @@
 
 import enum
 import errno
+import logging
+import os
 import signal
 import sys
 import warnings
@@ -62,14 +64,35 @@ def code_of(error: CaxtonError) -> ExitCode:
     return ExitCode.LEFT if error.safe_to_retry else ExitCode.REJECTED
 
 
+class _Warnings(logging.Handler):
+    """Tells a person what the library warns of, each thing once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text not in self._told:
+            self._told.add(text)
+            echo_err(f"warning: {text}")
+
+
 def run(app: App, arguments: Sequence[str]) -> int:
     """Run a command line; an error is one sentence on stderr, and SIGTERM does what Ctrl-C does."""
     prepare_streams()
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     warnings.showwarning = lambda message, *_args, **_kwargs: echo_err(f"warning: {message}")
+    logger, handler = logging.getLogger("caxton_async"), _Warnings()
+    logger.addHandler(handler)
     try:
+        if arguments and arguments[0][:1] != "-" and any(name.startswith("CAXTON_") for name in os.environ):
+            from caxton_async.config.variables import warn_of_unknown
+
+            warn_of_unknown(os.environ)
         return _run(app, arguments)
     finally:
+        logger.removeHandler(handler)
         for stream in (sys.stdout, sys.stderr):
             write_to(stream, "")
 
@@ -86,9 +109,12 @@ def _run(app: App, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         echo_err("caxton: interrupted")
         return 128 + signal.SIGINT
+    except SystemExit:  # of rich alone: the reader of the help has seen enough
+        return ExitCode.ACCEPTED
     except OSError as error:  # the help could not be printed: all else is printed by `_output`
-        if error.errno not in {errno.EPIPE, errno.ENOSPC, errno.EIO}:
+        if error.errno not in {errno.ENOSPC, errno.EIO}:
             raise
         silence(sys.stdout)
+        echo_err(f"caxton: stdout cannot be written ({error.strerror})")
         return ExitCode.LEFT
     return int(code or ExitCode.ACCEPTED)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -13,11 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import fields
 
-from caxton_async import CATALOGUE, ConfigurationError
-from caxton_async.cli import main
+from caxton_async import CATALOGUE, ConfigurationError, Settings
+from caxton_async.cli import main, split_profile
 from caxton_async.cli._output import plain, printable, private_file, show
 from caxton_async.cli._progress import Progress
+from caxton_async.config import unknown_variables
 from caxton_async.journal import RowState
 from caxton_async.models import Balance, GeneratedPassword
 from caxton_async.secret import Secret
@@ -76,6 +79,66 @@ def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[s
     assert f"Usage: caxton {name}" in capsys.readouterr().out
 
 
+def test_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each variable that something reads, and none that nothing does."""
+    main(["--help"])
+
+    words = " ".join(capsys.readouterr().out.split())
+    named = set(re.findall(r"CAXTON_[A-Z_]*[A-Z]", words))
+    settings = {f"CAXTON_{field.name.upper()}" for field in fields(Settings)}
+    assert settings - named == {"CAXTON_PATHS", "CAXTON_SSL_CONTEXT", "CAXTON_ON_EVENT"}
+    assert unknown_variables(dict.fromkeys(named - {"CAXTON_PATH"}, "")) == ()  # a path has the name of its call
+    assert "--profile NAME" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest", "profile"),
+    [
+        pytest.param("--profile a status", "status", "a", id="before"),
+        pytest.param("status --profile a --json", "status --json", "a", id="after"),
+        pytest.param("status --profile=a", "status", "a", id="with an equals sign"),
+        pytest.param("call x -- --profile a", "call x -- --profile a", None, id="not an option"),
+        pytest.param("status --profile", "status --profile", None, id="no name"),
+        pytest.param("--profile a emulator --json", "emulator --json --profile a", None, id="the emulator's own"),
+    ],
+)
+def test_a_profile_stands_before_or_after_a_command(arguments: str, rest: str, profile: str | None) -> None:
+    """It is taken out of the command line, wherever it stands."""
+    assert split_profile(arguments.split()) == (rest.split(), profile)
+
+
+def test_a_profile_without_a_name_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not ignored."""
+    code = main(["status", "--profile"])
+
+    assert code == 2
+    assert "--profile" in capsys.readouterr().err
+
+
+def test_a_variable_that_nothing_reads_is_warned_of_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the nearest name that something does."""
+    monkeypatch.setenv("CAXTON_PASWORD_FILE", "x")
+
+    code = main(["call", "list_banks"])
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert told.count("CAXTON_PASWORD_FILE is not known: did you mean CAXTON_PASSWORD_FILE?") == 1
+
+
+def test_completion_is_installed_by_one_command(tmp_path: Path) -> None:
+    """The shell's start-up file finds a script that knows commands and options."""
+    environment = bare_environment(tmp_path) | {"HOME": str(tmp_path), "SHELL": "/bin/bash"}
+
+    done = run("--install-completion", env=environment)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    scripts = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+    assert [word for word in ("bashrc", "reconcile", "--dry-run") if word not in scripts + done.stdout] == []
+
+
 def test_without_its_extra_the_command_names_what_to_install() -> None:
     """A library that is missing is a sentence, not a traceback."""
     program = "import sys; sys.modules['cyclopts'] = None; from caxton_async.cli import main; sys.exit(main(['demo']))"
@@ -91,7 +154,7 @@ def test_the_list_of_calls_is_the_catalogue(capsys: pytest.CaptureFixture[str]) 
     main(["endpoints", "--json"])
 
     listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert list(listed) == list(CATALOGUE)
+    assert list(listed) == [*CATALOGUE, "bulk_payments"]
     assert listed["move_funds"] == {
         "name": "move_funds",
         "method": "POST",
@@ -108,7 +171,7 @@ def test_the_table_of_calls_has_a_line_for_each(capsys: pytest.CaptureFixture[st
     main(["endpoints"])
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["name", *CATALOGUE]
+    assert [line.split()[0] for line in lines] == ["name", *CATALOGUE, "bulk_payments"]
     assert "[friendly_name]" in next(line for line in lines if line.startswith(" create_pot"))
 
 
@@ -189,6 +252,7 @@ def test_all_missing_variables_are_named_at_once(capsys: pytest.CaptureFixture[s
         pytest.param(["call", "create_wallet", "name=x"], id="call"),
         pytest.param(["auth", "password", "--show"], id="password"),
         pytest.param(["auth", "reset"], id="reset"),
+        pytest.param(["auth", "rotate", "--out", "new"], id="rotate"),
         pytest.param(["run", "create_wallet", "wallets.csv"], id="run"),
     ],
 )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -64,6 +65,34 @@ async def test_a_shell_can_take_what_it_prints(desk: Desk) -> None:
     password = Emulator(seed=7).credentials.password
     assert password is not None
     assert password.reveal() not in b"".join(lines).decode() + done.out + done.err  # type: ignore[union-attr]
+
+
+async def test_with_a_profile_the_next_terminal_needs_only_its_name(desk: Desk) -> None:
+    """The profile holds all that a client has to be told, its password in a private file; stdout stays empty."""
+    desk.environment["CAXTON_CONFIG"] = str(desk.folder / "caxton" / "config.toml")
+    process = await desk.start("emulator", "--profile", "local")
+    await said(process, b"In another terminal: caxton --profile local call list_banks")
+
+    before = await desk.caxton("--profile", "local", "call", "create_wallet", "name=Travel", "--json")
+    after = await desk.caxton("auth", "token", "--profile=local")
+    other = await desk.caxton("auth", "token", "--profile", "lokal")
+    process.terminate()
+    done = await desk.end(process)
+
+    assert [before.code, after.code, other.code, done.code] == [0, 0, 2, 0]
+    assert (before.err, done.out) == ("", "")
+    assert "there is no profile 'lokal'" in other.err
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (desk.folder / "caxton").iterdir()}
+    assert modes == {"config.toml": 0o600, "local.password": 0o600}
+    password = (desk.folder / "caxton" / "local.password").read_text()
+    assert password not in (desk.folder / "caxton" / "config.toml").read_text() + done.err
+
+
+async def said(process: asyncio.subprocess.Process, text: bytes) -> None:
+    """Wait until a command has said something on stderr."""
+    assert process.stderr is not None
+    while text not in await asyncio.wait_for(process.stderr.readline(), _LIMIT_S):
+        pass
 
 
 async def test_faults_come_from_a_file(desk: Desk) -> None:
