@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.database_server import Databases, OwnServer
+from tests.support.redis_server import redis_server
 
 # Whoever started the tests in the background has them, and the programs that they start, pass over Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -91,6 +92,16 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     server = OwnServer()
     yield Databases(server.dsn, folder)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Give a Redis server; `CAXTON_TEST_REDIS` names another one."""
+    if url := os.environ.get("CAXTON_TEST_REDIS"):
+        yield url
+        return
+    with redis_server() as url:
+        yield url
 
 
 @pytest_asyncio.fixture

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caxton_async.encryption import load_cipher, load_keyring
 from caxton_async.errors import ConfigurationError, JournalRefused
-from caxton_async.journal.encryption import load_cipher, load_keyring
 from caxton_async.journal.protocol import Journal
 from caxton_async.journal.sqlite.journal_file import SqliteJournal
 from caxton_async.journal.sqlite.tables import MIGRATIONS

@@ -9,8 +9,8 @@ import psycopg
 from attrs import evolve
 from psycopg import Connection
 
+from caxton_async.encryption import Keyring
 from caxton_async.errors import CaxtonError, DuplicateReference, JournalFailed, JournalRefused
-from caxton_async.journal.encryption import Keyring
 from caxton_async.journal.postgres import row_claims, statements
 from caxton_async.journal.postgres.connecting import CLASS, Rows, Server, failing
 from caxton_async.journal.postgres.pg_transaction import PgTransaction

@@ -8,8 +8,8 @@ from typing import Final, Self
 
 from attrs import evolve
 
+from caxton_async.encryption import Keyring
 from caxton_async.errors import JournalRefused
-from caxton_async.journal.encryption import Keyring
 from caxton_async.journal.owned import OwnedPayments
 from caxton_async.journal.postgres import deciding, migrations, repeats, row_claims, statements
 from caxton_async.journal.postgres.connecting import Server, failing

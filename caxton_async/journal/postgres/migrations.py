@@ -6,8 +6,8 @@ from typing import Final
 from attrs import frozen
 from psycopg import Connection
 
+from caxton_async.encryption import Keyring
 from caxton_async.errors import JournalRefused
-from caxton_async.journal.encryption import Keyring
 from caxton_async.journal.postgres.connecting import CLASS, Rows
 
 _MIGRATING: Final = -2  # the advisory lock, beside those of workers, whose numbers are positive

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from caxton_async.journal.encryption import Keyring
+from caxton_async.encryption import Keyring
 from caxton_async.journal.postgres.connecting import Rows
 from caxton_async.journal.postgres.statements import COUNT, sql
 from caxton_async.journal.protocol import Taken

@@ -10,8 +10,8 @@ from typing import Final
 import psycopg
 from psycopg import Connection
 
+from caxton_async.encryption import Keyring
 from caxton_async.errors import JournalError, JournalRefused
-from caxton_async.journal.encryption import Keyring
 from caxton_async.journal.postgres.connecting import Rows, Server, failing
 from caxton_async.journal.postgres.migrations import check_form, read_salt
 from caxton_async.journal.postgres.pg_transaction import PgTransaction

@@ -6,8 +6,8 @@ from typing import Any, Final, LiteralString
 
 from attrs import asdict, fields
 
+from caxton_async.encryption import Keyring
 from caxton_async.errors import Sent
-from caxton_async.journal.encryption import Keyring
 from caxton_async.journal.states import BatchInfo, Binding, JournalRow, NewBatch, RowState, RowStatus
 
 LAST: Final = 0xFFFFFFFF  # the last position of a batch

@@ -12,8 +12,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
+from caxton_async.encryption import Keyring
 from caxton_async.errors import CaxtonError, JournalFailed
-from caxton_async.journal.encryption import Keyring
 from caxton_async.journal.group_writer import GroupWriter
 from caxton_async.journal.postgres import row_claims, statements
 from caxton_async.journal.postgres.connecting import (

@@ -4,8 +4,8 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalRefused
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.sqlite import tables
 from caxton_async.journal.sqlite.handle import migrate
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalRefused
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.sqlite import checks
 from caxton_async.journal.sqlite.copies import Register
 from caxton_async.journal.sqlite.handle import is_another_of_number, refusing

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalRefused
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.sqlite import tables
 from caxton_async.journal.sqlite.copies import Register
 

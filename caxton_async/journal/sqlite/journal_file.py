@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalError, JournalRefused
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.group_writer import GroupWriter
 from caxton_async.journal.owned import OwnedPayments
 from caxton_async.journal.protocol import Check

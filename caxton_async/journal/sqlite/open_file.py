@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalFailed, JournalRefused
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.sqlite import checks, tables
 from caxton_async.journal.sqlite.handle import check_private, connect, identity_of, refusing
 from caxton_async.journal.sqlite.transaction import Transaction

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalRefused
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.sqlite import tables
 from caxton_async.journal.sqlite.checks import check_all

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from attrs import asdict, fields
 
+from caxton_async.encryption import Cipher
 from caxton_async.errors import JournalRefused, Sent
-from caxton_async.journal.encryption import Cipher
 from caxton_async.journal.states import BatchInfo, Binding, JournalRow, NewBatch, RowState, RowStatus, to_storable
 
 # "Cxtj": tells a journal from any other SQLite file.

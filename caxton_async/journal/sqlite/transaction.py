@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from caxton_async.journal.encryption import Cipher
+from caxton_async.encryption import Cipher
 from caxton_async.journal.sqlite import tables
 
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from attrs import evolve
 
+from caxton_async.encryption import load_keyring
 from caxton_async.errors import JournalFailed, JournalRefused, TransitionRefused
 from caxton_async.journal import Decision, Recorded, Taken
-from caxton_async.journal.encryption import load_keyring
 from caxton_async.journal.postgres import row_claims, statements, worker_session
 from caxton_async.journal.postgres.connecting import CLASS, Server
 from caxton_async.journal.postgres.pg_transaction import PgTransaction

@@ -10,8 +10,8 @@ from attrs import evolve, frozen
 from caxton_async import errors
 from caxton_async import models as m
 from caxton_async.bulk import BulkPaymentRow
+from caxton_async.encryption import load_cipher
 from caxton_async.errors import ConfigurationError, JournalRefused, RateLimited
-from caxton_async.journal.encryption import load_cipher
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.stored import (
     Money,
