@@ -15,7 +15,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import caxton_async
-from caxton_async.cli import build
+from caxton_async.cli import build, split_profile
 from tests.docs.generate import API, TABLES
 from tests.docs.tables import find
 from tests.support.places import ROOT
@@ -93,7 +93,9 @@ def commands(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("command", sorted({command for page in PAGES for command in commands(page)}), ids=str)
 def test_a_command_of_a_page_is_understood(command: str) -> None:
     """Each command that a page shows exists, with its options."""
-    build().parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
+    rest, _ = split_profile(shlex.split(command)[1:])
+
+    build().parse_args(rest, exit_on_error=False, print_error=False)
 
 
 def leaves(nav: object) -> Iterator[str]:
