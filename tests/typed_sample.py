@@ -119,10 +119,6 @@ async def calls_of_endpoints(caxton: CaxtonClient) -> None:
     envelope = await caxton.call_envelope(PAY_BILL, PayBill(7, Decimal(10)))
     assert_type(envelope, Envelope[Receipt])
     assert_type(envelope.content.expected_responses, tuple[str, ...])
-    await caxton.call(PAY_BILL, CreateWallet("x"))  # type: ignore[misc]  # the request of another endpoint
-    await caxton.call(MOVE_FUNDS)  # type: ignore[arg-type]  # without its request
-    await caxton.balances.move_funds(from_currency="GBP", to_currency="X", amount=1.5)  # type: ignore[arg-type]  # a float
-    await caxton.balances.move_funds(from_currency="GBP", to_currency="X", amount="1")  # type: ignore[arg-type]  # a string
 
 
 async def use_of_a_client() -> None:
