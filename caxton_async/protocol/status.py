@@ -32,7 +32,7 @@ def read_code(value: object) -> tuple[int | None, bool]:
     if type(value) is int or value is None:
         return value, True
     if type(value) is str and value.strip().isdecimal() and value.isascii() and len(value) <= _MAX_CODE_DIGITS:
-        return int(value), True
+        return int(value.strip()), True  # which strips more kinds of white space than `int`
     if type(value) is Decimal and value.is_finite() and abs(value) < 10**_MAX_CODE_DIGITS and value == int(value):
         return int(value), True
     return None, False

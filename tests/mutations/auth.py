@@ -127,12 +127,6 @@ MUTATIONS = (
         (f"{RULES}::test_a_refused_password_is_asked_again_after_five_minutes_and_then_each_hour",),
     ),
     Mutation(
-        "of the words of a login its codes alone are quoted",
-        "caxton_async.auth.login:_failed",
-        Around(lambda failed: lambda error, digest: _evolved(failed(error, digest), str(error))),
-        ("unit/test_session.py::test_only_three_words_refuse_a_password",),
-    ),
-    Mutation(
         "holds are shared through the store",
         "caxton_async.auth.guard:StoreGuard.save_hold",
         _nothing,
@@ -224,7 +218,3 @@ MUTATIONS = (
         (UNIT,),
     ),
 )
-
-
-def _evolved(failed: Any, message: str) -> Any:
-    return type(failed)(failed.kind, message, failed.was_reached, failed.retry_after_s, failed.refused)

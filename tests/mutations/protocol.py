@@ -1,6 +1,10 @@
 """What keeps an answer from being taken for another one, and what it repeats from being shown."""
 
 import re
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
 
 from tests.mutations import Around, Mutation, returning
 
@@ -12,6 +16,14 @@ STATUS = "unit/protocol/test_status.py"
 def _without(column: str, sign: str) -> Around:
     """Take the rows of the table away that are about a sign alone."""
     return Around(lambda rules: tuple(rule for rule in rules if getattr(rule, column) != {sign}))
+
+
+def _compressed(route: Callable[..., Any]) -> Callable[..., Any]:
+    def with_compression(*args: Any) -> Any:
+        found = route(*args)
+        return evolve(found, headers={**found.headers, "Accept-Encoding": "gzip"})
+
+    return with_compression
 
 
 def _plain_decoder(_original: object) -> object:
@@ -149,5 +161,17 @@ MUTATIONS = (
         "caxton_async.protocol.request:_PATH_VALUE",
         re.compile(".*", re.DOTALL),
         (f"{FAULT}[56-dots-look-up]", f"{FAULT}[56-dot_after_it-look-up]"),
+    ),
+    Mutation(
+        "nothing compressed is asked for",
+        "caxton_async.protocol.request:route",
+        Around(_compressed),
+        ("test_promises.py::test_nothing_compressed_is_asked_for",),
+    ),
+    Mutation(
+        "the login carries no account and no user",
+        "caxton_async.protocol.request:build_request",
+        Around(lambda build: lambda endpoint, *args: build(evolve(endpoint, authorised=True), *args)),
+        ("test_promises.py::test_the_login_is_for_nobody_but_the_client",),
     ),
 )

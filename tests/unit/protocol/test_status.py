@@ -22,6 +22,7 @@ from caxton_async.protocol.status import (
     RULES,
     SUCCESS,
     decide,
+    read_code,
     weigh,
 )
 from tests.support.replies import FAILED, VALID, envelope, reply
@@ -207,13 +208,19 @@ def test_every_answer_has_one_row() -> None:
             assert (getattr(rule, column) or set()) <= set(signs_of_it)
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\x1f", "\x0c"], ids=ascii)
+def test_white_space_around_a_code_means_nothing(space: str) -> None:
+    """A code in digits is read whatever kind of white space the server puts around it."""
+    assert read_code(f"{space}100{space}") == (100, True)
+
+
 def test_an_odd_key_is_spelled_as_we_know_it() -> None:
     """After the signs are read, every key of the answer is spelled as the guide does, whatever came."""
     raw: dict[str, object] = {"CONTENT": {"model": {"zUnknown": [{"apistatus": "IsValid"}]}}}
 
     found = read_signs(raw)
 
-    assert (found.body, found.content, found.is_settled) == ("envelope", "success", True)
+    assert (found.body, found.content) == ("envelope", "success")
     assert raw == {"Content": {"Model": {"zUnknown": [{"ApiStatus": "IsValid"}]}}}
 
 
