@@ -101,7 +101,7 @@ async def test_a_file_of_another_country_is_read_as_its_options_say(desk: Desk) 
     done = await desk.caxton("run", "move_funds", "may.csv", *options, "--json")
     again = await desk.caxton("resume", "may.csv", "--json")
 
-    assert template.out == "reference,FromCurrency,ToCurrency,Amount\r\n"
+    assert template.out == "reference,FromCurrency,ToCurrency,Amount\n"
     assert (plain.code, "--encoding cp1252" in plain.err) == (2, True)
     assert data_of(plan)["count"] == 2
     assert (done.code, again.code) == (0, 0)
