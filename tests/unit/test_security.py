@@ -8,14 +8,17 @@ from tests.support.places import ROOT
 
 # Where a secret is revealed, and why.
 REVEALED = {
-    "cli/auth.py": 3,  # a new password, generated or rotated, and a token, into a private file
     "journal/postgres/connecting.py": 3,  # the DSN, to connect; and to show it without its password
-    "cli/_output.py": 1,  # on the terminal, when asked for with --show
+    "cli/_output.py": 2,  # on the terminal, when asked for with --show; into a private file
+    "cli/_profile_file.py": 1,  # the password of a profile, into a private file
     "cli/demo/setup.py": 1,  # the demo's password into a private file
     "protocol/codec.py": 1,  # the body
     "protocol/encoding.py": 1,  # the form
     "protocol/masking.py": 1,  # to mask it where the server repeats it
     "auth/stores/sqlite.py": 1,  # the token store
+    "auth/stores/postgres.py": 1,  # the address of the store that is shared by machines
+    "auth/stores/redis.py": 1,  # the same
+    "auth/stores/sealed.py": 1,  # encrypted, for the store that is shared by machines
     "config/credentials.py": 2,  # the check for stray characters; the type of what is no password
     "config/variables.py": 1,  # the check of what a header can carry
     "auth/token.py": 1,  # put behind "Bearer", within another secret
