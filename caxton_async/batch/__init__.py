@@ -1,10 +1,14 @@
 """Batches that can be killed at any instant: rows in, a journal of what was sent, a report out."""
 
-from caxton_async.batch.input import InputFile, InputOptions, Row, RowErrors, read_rows
-from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches
-from caxton_async.batch.outcome import BatchSummary, RowOutcome
-from caxton_async.batch.plan import BatchPlan, PlanOptions, make_plan, plan_batch
-from caxton_async.batch.runner import resume_batch, run_batch
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from caxton_async.batch.input import InputFile, InputOptions, Row, RowErrors, read_rows
+    from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches
+    from caxton_async.batch.outcome import BatchSummary, RowOutcome
+    from caxton_async.batch.plan import BatchPlan, PlanOptions, make_plan, plan_batch
+    from caxton_async.batch.runner import resume_batch, run_batch
 
 __all__ = [
     "BULK_PAYMENTS",
@@ -23,3 +27,20 @@ __all__ = [
     "resume_batch",
     "run_batch",
 ]
+
+# Where each name is, which is loaded when it is first named: to look at a journal needs no reader of files.
+_NAMES: Final = {
+    "input": "InputFile InputOptions Row RowErrors read_rows",
+    "lookup": "BULK_PAYMENTS find_batches",
+    "outcome": "BatchSummary RowOutcome",
+    "plan": "BatchPlan PlanOptions make_plan plan_batch",
+    "runner": "resume_batch run_batch",
+}
+_HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value

@@ -109,7 +109,11 @@ def build() -> "App":
         result_action="return_value",
         help_epilogue=f"{_EXIT_CODES}\n\n{_VARIABLES}",
     )
-    app.register_install_completion_command(help="Let the shell complete commands and options from now on.")
+    app.command(
+        "caxton_async.cli._completion:install_completion",
+        name="--install-completion",
+        help="Let the shell complete commands and options from now on.",
+    )
     auth = App("auth", help="Generate, rotate or reset the password, or log in.", default_parameter=plain)
     journal = App("journal", help="Copy, adopt, prune or migrate the journal.", default_parameter=plain)
     for group, commands in ((app, _COMMANDS), (auth, _AUTH), (journal, _JOURNAL)):

@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from caxton_async.batch.lookup import find_batches
 from caxton_async.batch.outcome import BatchSummary, summarise
-from caxton_async.batch.report.export import Records, batch_record, json_rows
 from caxton_async.cli._client import state_folder
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
 from caxton_async.errors import AuthenticationFailed, JournalRefused, NotAuthorised
-from caxton_async.journal import open_journal
 from caxton_async.journal.protocol import Journal, JournalReader
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState
 
@@ -55,6 +52,8 @@ def existing_journal(journal: str | None) -> Iterator[Journal]:
     Raises:
         JournalRefused: there is none.
     """
+    from caxton_async.journal.opening import open_journal
+
     where = location_of(journal)
     if not exists(where):
         raise JournalRefused(f"there is no journal {where} yet: caxton run makes it, and --journal names another one")
@@ -69,6 +68,8 @@ def find_batch(journal: JournalReader, text: str) -> BatchInfo:
     Raises:
         JournalRefused: there is none.
     """
+    from caxton_async.batch.lookup import find_batches
+
     found = find_batches(journal, text)
     if len(found) > 1:
         others = ", ".join(str(info.id) for info in found[1:6])
@@ -110,6 +111,8 @@ def show_batch(
 
     `beside` stands in the JSON beside the batch.
     """
+    from caxton_async.batch.report.export import Records, batch_record, json_rows
+
     summary = summary or summarise(journal, info.id)
     info = journal.batch(info.id)
     records = None if states is None else Records(journal, info)(states)

@@ -10,23 +10,25 @@ from attrs import evolve
 
 from caxton_async.cli._exit_codes import Failure
 from caxton_async.cli._output import echo_err
-from caxton_async.config import Configuration, load_configuration
-from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError
-from caxton_async.events import Event
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
+    from caxton_async.config import Configuration
+    from caxton_async.endpoints import Endpoint
+    from caxton_async.events import Event
 
 # A password that ends sooner is warned of.
 SOON: Final = dt.timedelta(days=7)
 
 
-def read_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
+def read_environment(environ: Mapping[str, str] = os.environ) -> "Configuration":
     """Read the variables of whatever may have to log in.
 
     **Raises** ConfigurationError that names all that are missing or wrong.
     """
+    from caxton_async.config import load_configuration
+
     try:
         return load_configuration(environ)
     except ConfigurationError as error:
@@ -53,7 +55,7 @@ def state_folder() -> Path:
     raise ConfigurationError(f"the folder {folder} cannot be made ({problem}): set CAXTON_STATE_DIR to another one")
 
 
-def connect(configuration: Configuration, *, on_event: Callable[[Event], None] | None = None) -> "CaxtonClient":
+def connect(configuration: "Configuration", *, on_event: "Callable[[Event], None] | None" = None) -> "CaxtonClient":
     """Return a client, to be opened, that shares its token with every command of this user on this host."""
     from caxton_async.auth.stores.sqlite import SqliteTokenStore
     from caxton_async.client import CaxtonClient
@@ -64,7 +66,7 @@ def connect(configuration: Configuration, *, on_event: Callable[[Event], None] |
     return CaxtonClient(configuration.credentials, settings, token_store=store)
 
 
-def view_for(client: "CaxtonClient", configuration: Configuration) -> "CaxtonClient":
+def view_for(client: "CaxtonClient", configuration: "Configuration") -> "CaxtonClient":
     """Return the view that acts for the account and the user that the environment names, if any."""
     if configuration.identity_number is not None:
         client = client.for_account(configuration.identity_number)
@@ -73,7 +75,7 @@ def view_for(client: "CaxtonClient", configuration: Configuration) -> "CaxtonCli
     return client
 
 
-def check_production(configuration: Configuration, endpoint: Endpoint[Any, Any], *, yes: bool) -> None:
+def check_production(configuration: "Configuration", endpoint: "Endpoint[Any, Any]", *, yes: bool) -> None:
     """Check that real money moves only when `--yes` was given.
 
     **Raises** Failure when it was not.
@@ -87,14 +89,14 @@ def check_production(configuration: Configuration, endpoint: Endpoint[Any, Any],
 # --- when the password ends ---
 
 
-def _end_file(configuration: Configuration) -> Path:
+def _end_file(configuration: "Configuration") -> Path:
     import hashlib
 
     names = (configuration.settings.origin, configuration.credentials.username, configuration.credentials.client_name)
     return state_folder() / f"password-end-{hashlib.sha256(repr(names).encode()).hexdigest()[:32]}"
 
 
-def note_password_end(configuration: Configuration, end: dt.datetime | None) -> None:
+def note_password_end(configuration: "Configuration", end: dt.datetime | None) -> None:
     """Remember when a password that was generated ends; None forgets it."""
     file = _end_file(configuration)
     if end is None:
@@ -103,7 +105,7 @@ def note_password_end(configuration: Configuration, end: dt.datetime | None) -> 
         file.write_text(end.isoformat(), encoding="ascii")
 
 
-def password_end(configuration: Configuration) -> dt.datetime | None:
+def password_end(configuration: "Configuration") -> dt.datetime | None:
     """Return when the password ends that was made here last, None where that is not known."""
     try:
         end = dt.datetime.fromisoformat(_end_file(configuration).read_text(encoding="ascii"))
@@ -118,7 +120,7 @@ def describe_end(end: dt.datetime) -> str:
     return f"ended on {end:%Y-%m-%d}" if left < dt.timedelta() else f"ends on {end:%Y-%m-%d}, in {left.days} days"
 
 
-def _warn_of_end(configuration: Configuration) -> None:
+def _warn_of_end(configuration: "Configuration") -> None:
     end = password_end(configuration)
     if end is None or end - dt.datetime.now(dt.UTC) >= SOON:
         return

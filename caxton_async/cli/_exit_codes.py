@@ -109,8 +109,8 @@ def _run(app: App, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         echo_err("caxton: interrupted")
         return 128 + signal.SIGINT
-    except SystemExit:  # of rich alone: the reader of the help has seen enough
-        return ExitCode.ACCEPTED
+    except SystemExit as ending:  # of rich, whose reader has seen enough, or of the installing of completion
+        return ExitCode.ACCEPTED if isinstance(ending.__context__, BrokenPipeError) else ExitCode.USAGE
     except OSError as error:  # the help could not be printed: all else is printed by `_output`
         if error.errno not in {errno.ENOSPC, errno.EIO}:
             raise

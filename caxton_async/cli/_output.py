@@ -16,8 +16,6 @@ from attrs import fields, has
 from caxton_async.errors import ConfigurationError
 from caxton_async.secret import Secret
 
-# Cells are not wrapped where nobody looks at them.
-_WIDE: Final = 100_000
 # Names of calls, and most references, are no longer.
 _NAME_WIDTH: Final = 32
 # More than any secret of the API, and a block of every file system.
@@ -113,25 +111,36 @@ def show(data: object) -> None:
 
 def show_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """Print a table: ruled on a terminal, plain columns elsewhere; without `names` it has no heading."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    echo(_ruled(names, cells, title) if sys.stdout.isatty() else _columns(names, cells, title))
+
+
+def _columns(names: Sequence[str], cells: Sequence[Sequence[str]], title: str | None) -> str:
+    """Return a line for each row, however long, which programs can take apart."""
+    lines = [[cell.replace("\n", " ") for cell in row] for row in ([names] if names else []) + [*cells]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [" " + "  ".join(map(str.ljust, line, widths)) for line in lines]
+    return "\n".join(line.rstrip() for line in ([title] if title else []) + shown)
+
+
+def _ruled(names: Sequence[str], cells: Sequence[Sequence[str]], title: str | None) -> str:
+    """Return a table that is no wider than the terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
-    on_terminal = sys.stdout.isatty()
-    cells = [[_cell(cell) for cell in row] for row in rows]
     heads = [*names] or ([""] * len(cells[0]) if cells else [])
     columns = [Column(name, overflow="fold") for name in heads]
     if columns:  # what a row is about stays in one piece, where that leaves room for the rest
         longest = max((len(row[0]) for row in cells), default=0)
         columns[0].min_width = longest if longest <= _NAME_WIDTH else None
-    table = Table(*columns, title=title, show_header=bool(names), box=SIMPLE_HEAD if on_terminal else None)
+    table = Table(*columns, title=title, show_header=bool(names), box=SIMPLE_HEAD)
     for row in cells:
         table.add_row(*map(Text, row))
     printed = io.StringIO()  # so that `echo` alone writes to stdout, which may be full
-    width = None if on_terminal else _WIDE
-    Console(file=printed, width=width, force_terminal=on_terminal, highlight=False, emoji=False).print(table)
-    echo("\n".join(line.rstrip() for line in printed.getvalue().splitlines()))
+    Console(file=printed, force_terminal=True, highlight=False, emoji=False).print(table)
+    return "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
 
 
 def _cell(value: object) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from caxton_async.batch.input import InputOptions
 from caxton_async.batch.reconcile import Proposals, SentRow, match_statement, read_statement
 from caxton_async.cli._batches import existing_journal, find_batch, show_batch, who_decides
+from caxton_async.cli._file_batch import split_pair
 from caxton_async.cli._output import echo_err, show_table
-from caxton_async.cli.run import split_pair
 from caxton_async.journal.protocol import JournalReader
 from caxton_async.journal.states import BatchInfo, Decision, JournalRow, RowState
 

@@ -1,32 +1,6 @@
 """`caxton run`: a batch from a file, which can be stopped at any instant."""
 
-import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from attrs import evolve
-
-from caxton_async.batch.input import InputFile, InputOptions
-from caxton_async.batch.lookup import BULK_PAYMENTS, INPUT, find_endpoint, path_text
-from caxton_async.batch.plan import DUPLICATE_DAYS, PlanOptions, plan_batch
-from caxton_async.bulk import check_payment_date
-from caxton_async.cli._batches import location_of, who_decides
-from caxton_async.cli._client import check_production, read_environment
-from caxton_async.cli._exit_codes import Failure
-from caxton_async.cli._output import echo_err
-from caxton_async.cli._planning import find_elsewhere, show_file_plan
-from caxton_async.cli._running import CONCURRENCY, RunOptions, carry_out
-from caxton_async.cli.call import holds_secret
-from caxton_async.endpoints import Endpoint
-from caxton_async.errors import ConfigurationError
-from caxton_async.journal.binding import binding_of, make_binding
-from caxton_async.journal.protocol import Journal
-from caxton_async.journal.states import BatchInfo, Binding
-from caxton_async.protocol.request import Caller
-
-if TYPE_CHECKING:
-    from caxton_async.client import CaxtonClient
 
 
 def run(  # noqa: PLR0913 -- each is an option of the command
@@ -36,12 +10,12 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     *,
     journal: str | None = None,
     name: str | None = None,
-    concurrency: int = CONCURRENCY,
+    concurrency: int | None = None,
     dry_run: bool = False,
     approved: str | None = None,
     by: str | None = None,
     allow_duplicates: bool = False,
-    duplicate_days: float = DUPLICATE_DAYS,
+    duplicate_days: float | None = None,
     sheet: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -57,12 +31,12 @@ def run(  # noqa: PLR0913 -- each is an option of the command
         journal: Where to keep what was sent and what came of it; CAXTON_JOURNAL, or a file in the state folder, if not
             given.
         name: What to call the batch; the name of the file, if not given.
-        concurrency: How many calls are in flight at once.
+        concurrency: How many calls are in flight at once; 64, if not given.
         dry_run: Send nothing: check the file, and print what would be sent and the digest of this plan.
         approved: Carry out only the plan of this digest.
         by: Who approved it; you, if not given.
         allow_duplicates: Carry out rows too that ask for what may have been paid already.
-        duplicate_days: How many days back payments of the same are looked for.
+        duplicate_days: How many days back payments of the same are looked for; 10, if not given.
         sheet: The sheet of a workbook.
         delimiter: What stands between the cells of a CSV file, such as ";".
         encoding: The encoding of a CSV file, such as cp1252.
@@ -70,13 +44,24 @@ def run(  # noqa: PLR0913 -- each is an option of the command
         yes: Do it in production.
         json: Print the result as JSON.
     """
+    from caxton_async.batch.input import InputFile, InputOptions
+    from caxton_async.batch.lookup import INPUT, find_endpoint, path_text
+    from caxton_async.batch.plan import DUPLICATE_DAYS, PlanOptions
+    from caxton_async.cli._batches import location_of, who_decides
+    from caxton_async.cli._client import check_production, read_environment
+    from caxton_async.cli._exit_codes import Failure
+    from caxton_async.cli._file_batch import begin_file, binding_if_known, check_of, split_pair
+    from caxton_async.cli._planning import show_file_plan
+    from caxton_async.cli._running import CONCURRENCY, RunOptions, carry_out
+    from caxton_async.cli.call import holds_secret
+
     call = find_endpoint(endpoint)
-    options = InputOptions(delimiter=delimiter, encoding=encoding, sheet=sheet, columns=dict(map(split_pair, column)))
-    rows = InputFile(file, call, options, check_of(call))
+    form = InputOptions(delimiter=delimiter, encoding=encoding, sheet=sheet, columns=dict(map(split_pair, column)))
+    rows = InputFile(file, call, form, check_of(call))
     plan = PlanOptions(
         name=path_text(Path(name or file.stem)),
         allow_duplicates=allow_duplicates,
-        duplicate_days=duplicate_days,
+        duplicate_days=DUPLICATE_DAYS if duplicate_days is None else duplicate_days,
         approved=approved,
         approved_by=None if approved is None else who_decides(by),
         details={INPUT: path_text(file.absolute())},
@@ -88,45 +73,6 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     check_production(configuration, call, yes=yes)
     if holds_secret(call.returns):
         raise Failure(f"the result of {endpoint} holds a secret, which a batch does not keep: use caxton call for each")
-    return carry_out(configuration, RunOptions(where=where, concurrency=concurrency, as_json=json), _begin(rows, plan))
-
-
-def _begin(rows: InputFile, plan: PlanOptions) -> "Callable[[Journal, CaxtonClient], Any]":
-    async def begin(journal: Journal, client: "CaxtonClient") -> BatchInfo:
-        options = evolve(plan, elsewhere=find_elsewhere(journal.where, rows, plan))
-        info = await plan_batch(journal, rows.endpoint, rows, binding=binding_of(client), options=options)
-        for notice in rows.notices:
-            echo_err(f"worth a look: {notice}")
-        return info
-
-    return begin
-
-
-def binding_if_known() -> Binding | None:
-    """Return for whom calls would be made, None without credentials."""
-    try:
-        configuration = read_environment()
-    except ConfigurationError:
-        return None
-    caller = Caller(configuration.identity_number, configuration.user_token, configuration.user_id)
-    return make_binding(configuration.settings.origin, configuration.credentials, caller)
-
-
-def check_of(endpoint: Endpoint[Any, Any]) -> Callable[[Any], None] | None:
-    """Return what a row of this endpoint has to stand beyond the checks of its class."""
-    if endpoint is not BULK_PAYMENTS:
-        return None
-    now = dt.datetime.now(dt.UTC)
-    return lambda payment: check_payment_date(payment, now)
-
-
-def split_pair(text: str) -> tuple[str, str]:
-    """Return the two sides of `FIELD=HEADER`.
-
-    Raises:
-        Failure: it has not two sides.
-    """
-    name, _, header = text.partition("=")
-    if not name or not header:
-        raise Failure("a column is named like --column amount=Betrag")
-    return name, header
+    in_flight = CONCURRENCY if concurrency is None else concurrency
+    options = RunOptions(where=where, concurrency=in_flight, as_json=json)
+    return carry_out(configuration, options, begin_file(rows, plan))
