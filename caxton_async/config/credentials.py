@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import Attribute, field, frozen
 
@@ -46,11 +46,9 @@ class _Wrong(Secret):
 def _hide(password: object) -> "Secret | PasswordProvider | None":
     if isinstance(password, str):
         return Secret(password)
-    return (
-        password
-        if password is None or isinstance(password, Secret) or callable(password)
-        else _Wrong(type(password).__name__)
-    )
+    if password is None or isinstance(password, Secret):
+        return password
+    return cast("PasswordProvider", password) if callable(password) else _Wrong(type(password).__name__)
 
 
 def _usable(_instance: object, _attribute: "Attribute[Any]", value: "Secret | PasswordProvider | None") -> None:
@@ -85,7 +83,7 @@ class Credentials:
         # Hidden first of all: a crash reporter shows the variables of frames.
         hidden = _hide(password)
         del password
-        self.__attrs_init__(username, client_name, hidden)
+        self.__attrs_init__(username, client_name, hidden)  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
 
 
 def password_from_file(path: str | Path) -> PasswordProvider:
@@ -131,7 +129,7 @@ def read_keyring(service: str, username: str) -> Secret:
     **Raises** ConfigurationError when there is no keyring, or no such secret in it.
     """
     try:
-        import keyring  # noqa: PLC0415  # of an extra, and slow
+        import keyring.errors  # noqa: PLC0415  # of an extra, and slow
     except ImportError:
         raise ConfigurationError(
             "there is no keyring: python -m pip install 'caxton-async[keyring]', or name a file"

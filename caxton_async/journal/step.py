@@ -46,8 +46,7 @@ async def take_step(
     A cancellation is passed on, once what it means for the rows is on its way to the disk.
 
     Raises:
-        JournalError: the outcome could not be written, or the worker was given up meanwhile; `sent` says whether the
-            request had left.
+        JournalError: the outcome could not be written, or the worker was given up; `sent` tells whether it had left.
     """
     began, started_at = time.monotonic(), time.time()
     if began >= min(row.expires_at for row in rows):

@@ -169,7 +169,7 @@ class WorkerSession(GroupWriter[PgTransaction]):
             "SELECT pg_terminate_backend(%s) FROM workers WHERE id = %s AND backend = %s",
             (self._backend, self.worker, self._backend),
         )
-        connection.execute(f"SET lock_timeout = '{_LOCK_WAIT_S}s'")
+        connection.execute(statements.sql(f"SET lock_timeout = '{_LOCK_WAIT_S}s'"))
         connection.execute("SELECT pg_advisory_lock(%s, %s)", (CLASS, self.worker))
         connection.execute("SET lock_timeout = 0")
         with connection.transaction():
