@@ -127,7 +127,10 @@ def show_batch(
             show_table(_COLUMNS, [[record[name] for name in _COLUMNS] for record in records])
         _show_reasons(summary)
     _say_next(journal, info, summary)
-    return code_of_summary(summary)
+    alarms = [each.reference for each in journal.decisions(info.id) if each.alarm]
+    if alarms:
+        echo_err(f"ALARM: an answer that came late contradicts what a person decided: {', '.join(alarms[:10])}")
+    return ExitCode.UNKNOWN if alarms else code_of_summary(summary)
 
 
 def _show_reasons(summary: BatchSummary) -> None:

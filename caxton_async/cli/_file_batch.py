@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
 
 
-def begin_file(rows: InputFile, plan: PlanOptions) -> "Callable[[Journal, CaxtonClient], Any]":
-    """Return what plans the rows into a journal."""
+def begin_file(where: str, rows: InputFile, plan: PlanOptions) -> "Callable[[Journal, CaxtonClient], Any]":
+    """Return what plans the rows into the journal `where`."""
 
     async def begin(journal: Journal, client: "CaxtonClient") -> BatchInfo:
-        options = evolve(plan, elsewhere=find_elsewhere(journal.where, rows, plan))
+        options = evolve(plan, elsewhere=find_elsewhere(where, rows, plan))
         info = await plan_batch(journal, rows.endpoint, rows, binding=binding_of(client), options=options)
         for notice in rows.notices:
             echo_err(f"worth a look: {notice}")

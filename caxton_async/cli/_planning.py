@@ -1,16 +1,18 @@
 """What `--dry-run` shows, and the duplicates of a journal that is not the one in use."""
 
+import os
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from attrs import evolve
 
-from caxton_async.batch.input import InputFile, Notice, RowError, RowErrors
+from caxton_async.batch.input import InputFile, RowError, RowErrors
 from caxton_async.batch.plan import BatchPlan, PlanOptions, describe_duplicate, make_plan
 from caxton_async.cli._batches import default_location, exists
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
+from caxton_async.config.variables import unknown_variables
 from caxton_async.journal import open_journal
 from caxton_async.journal.binding import describe_binding
 from caxton_async.journal.states import Binding, Duplicates
@@ -28,8 +30,9 @@ def find_elsewhere(where: str, rows: InputFile, options: PlanOptions) -> Duplica
     own = default_location()
     if where == own or not exists(own):
         return Duplicates()
-    echo_err(f"warning: {where} is not this user's journal; duplicates are looked for in {own} too")
     with open_journal(own) as journal:
+        own = journal.where
+        echo_err(f"warning: this is not this user's usual journal; duplicates are looked for in {own} too")
         found = make_plan(journal, rows.endpoint, rows, binding=None, options=options).duplicates
     first = [
         evolve(each, of_reference=f"{each.of_reference} ({own})") for each in found.first if each.of_batch is not None
@@ -50,13 +53,18 @@ def show_file_plan(where: str, rows: InputFile, binding: Binding | None, options
     except RowErrors as wrong:
         if not as_json:
             raise
-        show_json(_record(_NOTHING, rows.notices, wrong.errors))
+        show_json(_record(_NOTHING, _worth_a_look(rows), wrong.errors))
         return ExitCode.USAGE
-    return show_plan(plan, rows.endpoint.name, binding, rows.notices, as_json=as_json)
+    return show_plan(plan, rows.endpoint.name, binding, _worth_a_look(rows), as_json=as_json)
+
+
+def _worth_a_look(rows: InputFile) -> list[str]:
+    variables = (f"the variable {name} is not known" for name in unknown_variables(os.environ))
+    return [*map(str, rows.notices), *variables]
 
 
 def show_plan(
-    plan: BatchPlan, endpoint: str, binding: Binding | None, notices: Sequence[Notice] = (), *, as_json: bool
+    plan: BatchPlan, endpoint: str, binding: Binding | None, notices: Sequence[str] = (), *, as_json: bool
 ) -> int:
     """Print a plan."""
     if as_json:
@@ -81,7 +89,7 @@ def show_plan(
     return ExitCode.ACCEPTED
 
 
-def _record(plan: BatchPlan, notices: Sequence[Notice], errors: Sequence[RowError]) -> dict[str, Any]:
+def _record(plan: BatchPlan, notices: Sequence[str], errors: Sequence[RowError]) -> dict[str, Any]:
     return {
         "digest": plan.digest,
         "count": plan.count,
@@ -93,7 +101,7 @@ def _record(plan: BatchPlan, notices: Sequence[Notice], errors: Sequence[RowErro
             {"reference": each.reference, "line": each.line, "batch": each.of_batch, "of": each.of_reference}
             for each in plan.duplicates.first
         ],
-        "worth_a_look": [str(notice) for notice in notices],
+        "worth_a_look": list(notices),
         "errors": [
             {"line": each.line, "column": each.column, "problem": each.problem, "remedy": each.remedy}
             for each in errors

@@ -75,4 +75,4 @@ def run(  # noqa: PLR0913 -- each is an option of the command
         raise Failure(f"the result of {endpoint} holds a secret, which a batch does not keep: use caxton call for each")
     in_flight = CONCURRENCY if concurrency is None else concurrency
     options = RunOptions(where=where, concurrency=in_flight, as_json=json)
-    return carry_out(configuration, options, begin_file(rows, plan))
+    return carry_out(configuration, options, begin_file(where, rows, plan))

@@ -51,6 +51,7 @@ def _show_all(journal: str | None, *, as_json: bool) -> int:
         batches = [info for info in opened.batches() if info.kind != "once"]
         entries = [batch_entry(opened, info) for info in batches]
         codes = [code_of_counts(opened.counts(info.id)) for info in batches]
+        where = opened.where  # of a database without its password
     if as_json:
         show_json({"journal": where, "batches": entries})
     else:

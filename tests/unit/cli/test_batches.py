@@ -210,7 +210,7 @@ async def test_duplicates_of_this_users_journal_count_in_another_too(desk: Desk)
     other = await desk.caxton("run", "move_funds", "may.csv", "--journal", "other.sqlite")
 
     assert other.code == 2
-    assert "is not this user's journal" in other.err
+    assert "not this user's usual journal" in other.err
     assert "3 of 3 rows ask for what may have been paid already" in other.err
     assert len(desk.moved) == 3
 
