@@ -95,7 +95,7 @@ def commands(page: Path) -> Iterator[str]:
     """Yield what a page has its reader type at `caxton`."""
     for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         for line in re.findall(r"^\$ (.+)$", block, re.MULTILINE):
-            yield from (part.strip() for part in re.split(r"&&|>|\|", line) if part.strip().startswith("caxton "))
+            yield from (part.strip() for part in re.split(r"&&?|>|\|", line) if part.strip().startswith("caxton "))
 
 
 @pytest.mark.parametrize("command", sorted({command for page in PAGES for command in commands(page)}), ids=str)
