@@ -97,7 +97,7 @@ async def test_attempts_are_counted(fault: Fault, kind: type[Exception], attempt
 @pytest.mark.parametrize(
     ("fault", "kind", "sent"),
     [
-        pytest.param(Fault("failing_envelope", status=408), ApiError, Sent.YES, id="408"),
+        pytest.param(Fault("failing_envelope", status=408), OutcomeUnknown, Sent.UNKNOWN, id="408"),
         pytest.param(Fault("failing_envelope", status=400), ApiError, Sent.YES, id="400"),
         pytest.param(Fault("failing_envelope"), ApiError, Sent.YES, id="failing"),
         pytest.param(Fault("failing_envelope", status=503), OutcomeUnknown, Sent.UNKNOWN, id="503-in-the-envelope"),
