@@ -30,6 +30,7 @@ from caxton_async import (
     journal,
     models,
     resources,
+    telemetry,
     testing,
 )
 from caxton_async.auth import stores
@@ -255,6 +256,7 @@ TABLES: list[tuple[Path, str, Callable[[], str]]] = [
     (API / "journal.md", "journal", lambda: entries(journal)),
     (API / "stores.md", "stores", lambda: entries(stores)),
     (API / "emulator.md", "emulator", lambda: entries(emulator)),
+    (API / "telemetry.md", "telemetry", lambda: entries(telemetry)),
     (API / "testing.md", "testing", lambda: entries(testing)),
 ]
 
