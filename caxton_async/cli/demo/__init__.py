@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -48,14 +48,18 @@ def demo(
         file: Payments of your own, as CSV with the columns reference, from_currency, to_currency and amount.
         json: Print the comparison as JSON.
     """
-    with as_file(files("caxton_async.cli.demo")) as samples, tempfile.TemporaryDirectory(prefix="caxton-demo-") as name:
-        folder = Path(name)
-        given, payroll = (folder / path.name for path in (file or samples / "sample.csv", samples / "payroll.csv"))
-        rows = list(read_rows(file or samples / given.name, MOVE_FUNDS))
+    samples = files("caxton_async.cli.demo")
+    with tempfile.TemporaryDirectory(prefix="caxton-demo-") as folder:
+        given, payroll = Path(folder, file.name if file else "sample.csv"), Path(folder, "payroll.csv")
+        # Read by their bytes, and not copied as files: the package may stand in a zip file.
+        payroll.write_bytes((samples / payroll.name).read_bytes())
+        if not file:
+            given.write_bytes((samples / given.name).read_bytes())
+        rows = list(read_rows(file or given, MOVE_FUNDS))
         if len(rows) > _MAX_ROWS:
             raise Failure(f"{file} has {len(rows)} rows; the demo compares at most {_MAX_ROWS}")
-        shutil.copyfile(file or samples / given.name, given)
-        shutil.copyfile(samples / payroll.name, payroll)
+        if file:
+            shutil.copyfile(file, given)
         comparison = _play(rows, given, payroll)
     show_comparison(comparison, as_json=json)
     return ExitCode.ACCEPTED if comparison.agrees else ExitCode.REJECTED
