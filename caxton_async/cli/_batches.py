@@ -4,7 +4,7 @@ import getpass
 import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +58,8 @@ def existing_journal(journal: str | None) -> Iterator[Journal]:
     if not exists(where):
         raise JournalRefused(f"there is no journal {where} yet: caxton run makes it, and --journal names another one")
     with open_journal(where) as opened:
-        opened.sweep()
+        with suppress(JournalRefused):  # a copy that nobody adopted can be looked at; whatever writes is refused
+            opened.sweep()
         yield opened
 
 

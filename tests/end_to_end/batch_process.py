@@ -16,7 +16,7 @@ from caxton_async.batch import BULK_PAYMENTS, resume_batch, run_batch
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.journal import Journal, open_journal
-from caxton_async.journal.sqlite import database
+from caxton_async.journal.sqlite import open_file
 from caxton_async.models import MoveFunds
 
 _LIFE_S = 60  # the alarm ends a process that hangs
@@ -71,7 +71,7 @@ def carry_out(orders: Orders) -> None:
 
 def _watch_files(step: Any) -> None:
     """Count each statement on a journal, and each change to the names of its files, before it is carried out."""
-    connect, replace, unlink = database.connect, os.replace, Path.unlink
+    connect, replace, unlink = open_file.connect, os.replace, Path.unlink
 
     def traced(path: Path) -> sqlite3.Connection:
         connection = connect(path)
@@ -81,7 +81,7 @@ def _watch_files(step: Any) -> None:
     def counted(change: Any) -> Any:
         return lambda *args, **kwargs: (step(), change(*args, **kwargs))[1]
 
-    database.connect, os.replace, Path.unlink = traced, counted(replace), counted(unlink)
+    open_file.connect, os.replace, Path.unlink = traced, counted(replace), counted(unlink)
 
 
 async def _batch(orders: Orders, step: Any) -> None:

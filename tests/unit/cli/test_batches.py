@@ -487,6 +487,7 @@ async def test_a_journal_is_exported_adopted_and_pruned(unresolved: Desk) -> Non
     """A copy sends nothing before a person adopts it; finished batches lose their requests alone."""
     exported = await unresolved.caxton("journal", "export", "copy.sqlite")
     refused = await unresolved.caxton("resolve", "may", "ref-4", "--paid", "--note", "x", "--journal", "copy.sqlite")
+    looked = await unresolved.caxton("status", "may", "--journal", "copy.sqlite")
     adopted = await unresolved.caxton("journal", "adopt", "--note", "moved house", "--journal", "copy.sqlite", "--json")
     resolved = await unresolved.caxton("resolve", "may", "ref-4", "--paid", "--note", "x", "--journal", "copy.sqlite")
     pruned = await unresolved.caxton("journal", "prune", "--older-than", "0d", "--json")
@@ -496,6 +497,6 @@ async def test_a_journal_is_exported_adopted_and_pruned(unresolved: Desk) -> Non
     assert [each.code for each in (exported, refused, adopted, resolved, pruned, wrong, migrated)] == [
         0, 2, 0, 4, 0, 2, 0,
     ]  # fmt: skip
-    assert "caxton journal adopt" in refused.err
+    assert ("caxton journal adopt" in refused.err, looked.code) == (True, 4)
     assert data_of(adopted)["undecided"] == 0
     assert data_of(pruned)["pruned"] == 0
