@@ -78,7 +78,7 @@ def test_a_table_of_a_page_is_that_of_the_code(page: Path, name: str, make: Call
     assert not re.search(r"\|\s*\|$", shown, re.MULTILINE), "give each new row its meaning, in the page"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "examples" / "README.md"], ids=name_of)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     """A link to a file of the project names a file that is there; those of the README hold on other sites too."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]

@@ -50,6 +50,10 @@ class Programs:
     async def end(self, process: asyncio.subprocess.Process, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the program's end, and return its exit code."""
         process.send_signal(number)
+        return await self.wait(process)
+
+    async def wait(self, process: asyncio.subprocess.Process) -> int:
+        """Wait for a program's end, and return its exit code."""
         return await asyncio.wait_for(process.wait(), _LIMIT_S)
 
     async def kill_all(self) -> None:
