@@ -180,11 +180,13 @@ async def test_rejected_rows_are_tried_anew_once(journal: Journal) -> None:
     """They are a batch of their own, with references of their own; nobody can retry them a second time."""
     refused = await run_batch(FakeCaxton(raising(ApiError("no funds"), times=3)), MOVE_FUNDS, MOVES, journal=journal)
     rows = list(follow_up_rows(journal, journal.batch(1), MOVE_FUNDS, "rejected"))
-    options = PlanOptions(follows=1)
+    options = PlanOptions(follows=1, approved=digest_of(journal, rows), approved_by="grace")
 
     info = await plan_batch(journal, MOVE_FUNDS, rows, binding=BINDING, options=options)
     with pytest.raises(JournalRefused):
-        await plan_batch(journal, MOVE_FUNDS, rows, binding=BINDING, options=evolve(options, allow_duplicates=True))
+        await plan_batch(
+            journal, MOVE_FUNDS, rows, binding=BINDING, options=PlanOptions(follows=1, allow_duplicates=True)
+        )
 
     assert refused.counts[RowState.REJECTED] == 3
     assert [row.reference for row in rows] == ["ref-101-r1", "ref-102-r1", "ref-103-r1"]
