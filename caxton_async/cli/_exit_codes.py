@@ -86,7 +86,8 @@ def run(app: App, arguments: Sequence[str]) -> int:
     logger, handler = logging.getLogger("caxton_async"), _Warnings()
     logger.addHandler(handler)
     try:
-        if arguments and arguments[0][:1] != "-" and any(name.startswith("CAXTON_") for name in os.environ):
+        is_work = bool(arguments) and not {*arguments} & {"--help", "-h", "--version"}
+        if is_work and any(name.startswith("CAXTON_") for name in os.environ):
             from caxton_async.config.variables import warn_of_unknown
 
             warn_of_unknown(os.environ)
