@@ -211,6 +211,9 @@ class Attempts:
             )
         except CaxtonError as error:
             outcome = error.with_traceback(None)
+            if draft.distrust is not None:
+                # What came may be the answer to another request, or come once more, for the next one to read.
+                draft.distrust()
         except asyncio.CancelledError as cancellation:
             if draft.dispatched and not endpoint.repeatable:
                 cancellation.add_note(f"{call.endpoint} was in flight ({call}): {UNKNOWN}")

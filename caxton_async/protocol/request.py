@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -45,7 +45,8 @@ class HttpRequest:
     """One attempt to send one call.
 
     `secret_headers` are revealed by the transport alone; `dispatched` becomes true when a connection is about to take
-    the request: from then on nobody can say that it was not sent.
+    the request: from then on nobody can say that it was not sent.  `distrust`, set by then, keeps that connection from
+    being used again.
     """
 
     endpoint: str
@@ -57,6 +58,7 @@ class HttpRequest:
     body: bytes | None = field(default=None, repr=False)
     timeout_s: float = math.inf
     dispatched: bool = False
+    distrust: Callable[[], None] | None = None
 
 
 @frozen

@@ -57,7 +57,7 @@ class Connector(aiohttp.TCPConnector):
             connection.close()
             if probe is None:
                 raise aiohttp.ClientConnectionError("the server spoke before it was asked")
-        request.dispatched = True
+        request.dispatched, request.distrust = True, protocol.force_close
         self.in_flight[request] = deadline, connection
         if deadline < self._timer_ends_at:
             self._set_timer(deadline)

@@ -1,16 +1,29 @@
 """A call that must not be repeated reaches the server once at most, and its error says what is known."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
 from attrs import frozen
 
-from caxton_async import CaxtonClient, Endpoint, Event, NotSent, OutcomeUnknown, Sent, UnreadableReply
+from caxton_async import (
+    CaxtonClient,
+    Credentials,
+    Endpoint,
+    Event,
+    NotSent,
+    OutcomeUnknown,
+    Sent,
+    Settings,
+    UnreadableReply,
+)
 from caxton_async.emulator import Emulator, Fault
 from caxton_async.endpoints import RESET_CREDENTIALS
 from caxton_async.models import ResetCredentials
+from tests.faults.server import Request, Script, Server
 from tests.support.harness import assert_clean, client, failure, kinds, virtual
+from tests.support.replies import VALID, envelope
 
 
 @frozen
@@ -195,3 +208,46 @@ async def test_a_healthy_connection_is_used_again() -> None:
 
         assert connects.offered == 1
         assert emulator.count("create_wallet") == 20
+
+
+@pytest.mark.parametrize(
+    ("first", "outcomes"),
+    [
+        pytest.param(
+            (200, envelope({"WalletId": 1, "Name": "0"} | VALID)), ["Wallet", "OutcomeUnknown", "Wallet"], id="accepted"
+        ),
+        pytest.param((400, {"Message": "No."}), ["ApiError", "Wallet", "Wallet"], id="refused"),
+    ],
+)
+async def test_an_answer_that_comes_twice_answers_no_further_call(
+    first: tuple[int, object] | None, outcomes: list[str]
+) -> None:
+    """A second copy of an answer that meets the next request costs that call at most, and none after it."""
+    late: list[bytes] = []  # what the first connection still has to send: its answers lag behind by one
+
+    def answer(request: Request) -> Script:
+        if request.target.endswith("token"):
+            return (as_http(200, {"access_token": "t", "token_type": "bearer", "expires_in": 3600}),)
+        own = as_http(200, envelope({"WalletId": 1, **json.loads(request.body)} | VALID))
+        if request.connection > 1:
+            return (own,)
+        late.extend([as_http(*first) if first else own] * 2 if not late else [own])
+        return (late.pop(0),)
+
+    async with Server(answer) as server:
+        settings = Settings(base_url=f"{server.origin}/api/", paths={"get_access_token": "token"})
+        async with CaxtonClient(Credentials("u", "c", "password"), settings) as caxton:
+            said = [
+                type(outcome).__name__
+                for number in range(3)
+                for outcome in await asyncio.gather(caxton.wallets.create(str(number)), return_exceptions=True)
+            ]
+
+    assert said == outcomes
+    assert len(server.requests) == 4
+
+
+def as_http(status: int, body: object) -> bytes:
+    """Write a whole reply."""
+    content = json.dumps(body).encode()
+    return b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n%b" % (status, len(content), content)

@@ -80,6 +80,12 @@ MUTATIONS = (
         (f"{FAULT}[10-answer-payment]", f"{FAULT}[12-408-payment]"),
     ),
     Mutation(
+        "a connection whose answer was not accepted is not used again",
+        "caxton_async.protocol.request:HttpRequest.distrust",
+        property(returning(None), returning(None)),
+        ("end_to_end/test_sent_once.py::test_an_answer_that_comes_twice_answers_no_further_call",),
+    ),
+    Mutation(
         "a request counts as sent once a connection takes it",
         "caxton_async.protocol.request:HttpRequest.dispatched",
         property(returning(False), returning(None)),
