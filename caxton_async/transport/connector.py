@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
 Probe = Callable[[], object]
-# So that a writer waits until the socket has taken the last byte, not only until a buffer has.
-_WRITE_BUFFER_BYTES: Final = 0
+# From so many bytes in the buffer of a TLS connection, and above so many in another's, its writing is paused: as long
+# as the socket has not taken the last byte.
+_TLS_BUFFER_BYTES: Final = 1
+_BUFFER_BYTES: Final = 0
 
 
 class Connector(aiohttp.TCPConnector):
@@ -66,7 +68,8 @@ class Connector(aiohttp.TCPConnector):
     def _remember(self, protocol: "ResponseHandler", transport: asyncio.Transport) -> None:
         self._probes = {known: probe for known, probe in self._probes.items() if known.transport is not None}
         self._probes[protocol] = _probe(transport.get_extra_info("socket").fileno())
-        transport.set_write_buffer_limits(_WRITE_BUFFER_BYTES)
+        is_tls = transport.get_extra_info("ssl_object") is not None
+        transport.set_write_buffer_limits(_TLS_BUFFER_BYTES if is_tls else _BUFFER_BYTES, 0)
 
     def _set_timer(self, ends_at: float) -> None:
         if self._timer is not None:

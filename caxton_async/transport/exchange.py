@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import StreamWriter
+from multidict import CIMultiDict
 from yarl import URL
 
 from caxton_async.config import Settings
@@ -29,6 +31,8 @@ logger: Final = logging.getLogger("caxton_async")
 _NO_BODY: Final = ("Content-Type",)
 # Gateways add cookies and policies of up to 16 KiB in one header; aiohttp's own limit is 8,190 bytes.
 _MAX_HEADER_BYTES: Final = 64 * 1024
+_SWITCHING: Final = 101
+NO_HEADERS: Final[Mapping[str, str]] = {}
 # What is given to the socket in one piece: a larger body is written as fast as the socket takes it.
 _MAX_PIECE_BYTES: Final = 2**20
 
@@ -50,7 +54,7 @@ class ReplyTooLarge(Exception):
 
 
 class _Body(aiohttp.Payload):
-    """The bytes of a request; `is_written` becomes true when the socket has taken the last of them."""
+    """The bytes of a request of `ClientSession`; `is_written` becomes true when the socket has taken the last of them."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
@@ -80,13 +84,19 @@ class _Body(aiohttp.Payload):
 
 
 class DirectExchange:
-    """Uses aiohttp's request, connector and response directly: nothing repeats, redirects or decompresses."""
+    """Uses aiohttp's connections, writer and parser directly: nothing repeats, redirects or decompresses."""
 
     def __init__(self, settings: Settings, connector: Connector) -> None:
         self._settings = settings
         self._connector = connector
         self._loop = asyncio.get_running_loop()
-        self._proxy = None if settings.proxy is None else URL(settings.proxy)
+        proxy = None if settings.proxy is None else URL(settings.proxy)
+        # What a connection is found by: it is the same for all requests, so that errors hold nothing of any.
+        self._origin = aiohttp.ClientRequest("GET", URL(settings.root_url), loop=self._loop, proxy=proxy)
+        self._is_forwarded = proxy is not None and not self._origin.is_ssl()
+        self._fixed = {"Host": self._origin.headers["Host"]}
+        if not settings.reuse_connections:
+            self._fixed["Connection"] = "close"
         self._timeout = _timeouts()
 
     async def send(self, request: HttpRequest, deadline: float) -> HttpReply:
@@ -94,38 +104,47 @@ class DirectExchange:
 
         **Raises** the errors of aiohttp and of the operating system.
         """
-        settings = self._settings
-        body = None if request.body is None else _Body(request.body)
-        client_request = aiohttp.ClientRequest(
-            request.method,
-            URL(request.url, encoded=True),
-            headers=revealed_headers(request),
-            skip_auto_headers=_NO_BODY if body is None else None,
-            data=body,
-            loop=self._loop,
-            proxy=self._proxy,
-        )
-        timeout = self._timeout(min(settings.connect_timeout_s, request.timeout_s))
-        connection = await self._connector.dispatch(request, deadline, client_request, timeout)
+        timeout = self._timeout(min(self._settings.connect_timeout_s, request.timeout_s))
+        connection = await self._connector.dispatch(request, deadline, self._origin, timeout)
         try:
-            # Between these two lines and the last there is no other request on this connection.
-            connection.protocol.set_response_params(  # type: ignore[union-attr]  # `dispatch` has looked
+            # Between this line and the last there is no other request on this connection.
+            protocol = cast("ResponseHandler", connection.protocol)  # `dispatch` has looked
+            protocol.set_response_params(
                 read_until_eof=True,
                 auto_decompress=False,
                 max_line_size=_MAX_HEADER_BYTES,
                 max_field_size=_MAX_HEADER_BYTES,
             )
-            response = await client_request.send(connection)
+            await self._write(request, protocol)
+            message, content = await protocol.read()
+            while 100 <= message.code < 200 and message.code != _SWITCHING:  # what comes before the reply
+                message, content = await protocol.read()
+            early = protocol.writing_paused
+            body = await _read(content, self._settings.max_reply_bytes)
         except BaseException:
             connection.close()
             raise
-        try:
-            await response.start(connection)
-            return await _read(response, body, settings.max_reply_bytes)
-        except BaseException:
-            response.close()
-            connection.close()
-            raise
+        if early:
+            connection.close()  # the rest of the request may still be on its way
+        else:
+            connection.release()
+        return HttpReply(message.code, message.headers, body, early=early)
+
+    async def _write(self, request: HttpRequest, protocol: "ResponseHandler") -> None:
+        """Hand the whole request over; until the socket has taken the last of it, the protocol's writing is paused."""
+        url, body = URL(request.url, encoded=True), request.body
+        headers = revealed_headers(request, self._fixed)
+        if body is not None or request.method != "GET":
+            headers["Content-Length"] = str(len(body or b""))
+        if self._is_forwarded and "Proxy-Authorization" in self._origin.headers:
+            headers["Proxy-Authorization"] = self._origin.headers["Proxy-Authorization"]
+        target = str(url) if self._is_forwarded else url.raw_path_qs
+        writer = StreamWriter(protocol, self._loop)
+        await writer.write_headers(f"{request.method} {target} HTTP/1.1", CIMultiDict(headers))
+        if body:
+            await writer.write(body, drain=False)
+        else:
+            writer.send_headers()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -197,7 +216,9 @@ class SessionExchange:
         finally:
             _in_hand.reset(token)
         try:
-            return await _read(response, body if request.dispatched else None, settings.max_reply_bytes)
+            early = request.dispatched and body is not None and not body.is_written
+            read = await _read(response.content, settings.max_reply_bytes)
+            return HttpReply(response.status, response.headers, read, early=early)
         except BaseException:
             response.close()
             raise
@@ -207,24 +228,22 @@ class SessionExchange:
         await self._session.close()
 
 
-def revealed_headers(request: HttpRequest) -> Mapping[str, str]:
+def revealed_headers(request: HttpRequest, fixed: Mapping[str, str] = NO_HEADERS) -> dict[str, str]:
     """Return the headers as they go to the wire; no frame that outlives the call keeps them in a variable."""
-    headers = dict(request.headers)
+    headers = {**fixed, **request.headers}
     for name, secret in request.secret_headers.items():
         headers[name] = secret.reveal()
     return headers
 
 
-async def _read(response: aiohttp.ClientResponse, body: _Body | None, limit: int) -> HttpReply:
-    """Read a reply to its end, where it gives its connection back."""
-    early = body is not None and not body.is_written
-    content = response.content
+async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """Read a reply to its end."""
     chunk = await content.readany()
     if not content.at_eof():
-        chunk = await _read_on(content, chunk, limit)
-    elif len(chunk) > limit:
+        return await _read_on(content, chunk, limit)
+    if len(chunk) > limit:
         raise ReplyTooLarge
-    return HttpReply(response.status, response.headers, chunk, early=early)
+    return chunk
 
 
 async def _read_on(content: aiohttp.StreamReader, start: bytes, limit: int) -> bytes:
@@ -247,11 +266,12 @@ def _timeouts() -> Callable[[float], aiohttp.ClientTimeout]:
 def can_be_direct() -> bool:
     """Say whether aiohttp's parts take the arguments that `DirectExchange` gives them; one warning where not."""
     try:
-        inspect.signature(aiohttp.ClientRequest).bind(
-            "POST", URL(), headers={}, skip_auto_headers=(), data=None, loop=None, proxy=None
-        )
-        inspect.signature(aiohttp.ClientRequest.send).bind(None, None)
-        inspect.signature(aiohttp.ClientResponse.start).bind(None, None)
+        inspect.signature(aiohttp.ClientRequest).bind("GET", URL(), loop=None, proxy=None)
+        inspect.signature(StreamWriter).bind(None, None)
+        inspect.signature(StreamWriter.write_headers).bind(None, "", {})
+        inspect.signature(StreamWriter.write).bind(None, b"", drain=False)
+        inspect.signature(StreamWriter.send_headers).bind(None)
+        inspect.signature(ResponseHandler.read).bind(None)
         inspect.signature(aiohttp.TCPConnector.connect).bind(None, None, [], None)
         inspect.signature(ResponseHandler.set_response_params).bind(
             None, read_until_eof=True, auto_decompress=False, max_line_size=1, max_field_size=1
