@@ -199,7 +199,9 @@ class Attempts:
             draft.secret_headers["Authorization"] = token.bearer
         elif isinstance(request, GetAccessToken):
             self.password = request.password
-        self.reporter.report("attempt", call, Sent.NO)
+        is_told = self.reporter.has_listener()
+        if is_told:
+            self.reporter.report("attempt", call, Sent.NO)
         try:
             reply = await self._transport.send(draft)
             envelope = read_reply(
@@ -222,7 +224,8 @@ class Attempts:
             raise
         else:
             call.is_over = True
-            self.reporter.report("answered", call, Sent.YES, http_status=reply.status)
+            if is_told:
+                self.reporter.report("answered", call, Sent.YES, http_status=reply.status)
             return envelope
         return outcome
 

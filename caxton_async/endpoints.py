@@ -134,10 +134,10 @@ def _is_same(one: str, other: str) -> bool:
 
 def _moved_between(request: m.MoveFunds, balances: tuple[m.Balance, ...]) -> bool:
     """Tell whether the answer has two balances, first that of the source, then that of the destination."""
-    wanted = (request.from_currency, request.to_currency)
-    return len(balances) == 2 and all(
-        _is_same(code, balance.ccy_code) for code, balance in zip(wanted, balances, strict=True)
-    )
+    if len(balances) != 2:
+        return False
+    source, destination = balances
+    return _is_same(request.from_currency, source.ccy_code) and _is_same(request.to_currency, destination.ccy_code)
 
 
 def _has_pot(request: m.CreatePot, balances: tuple[m.Balance, ...]) -> bool:

@@ -89,6 +89,10 @@ class Reporter:
     def __init__(self, on_event: Callable[[Event], None] | None) -> None:
         self._on_event = on_event
 
+    def has_listener(self) -> bool:
+        """Tell whether what happens to each attempt is told to anybody."""
+        return self._on_event is not None or logger.isEnabledFor(logging.DEBUG)
+
     def report(
         self,
         kind: str,

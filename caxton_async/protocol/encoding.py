@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from attrs import fields, has
@@ -43,8 +44,8 @@ def encode(request: object, leave_out: AbstractSet[str]) -> bytes | None:
 
     **Raises** EncodeError when a value cannot be written.
     """
-    cls: Any = type(request)
-    if leave_out >= spellings(cls).keys():
+    kind: Any = type(request)
+    if not _wire_names(kind, leave_out):
         return None
     try:
         return to_json(_members(request, leave_out))
@@ -135,11 +136,16 @@ def _container_to_jsonable(value: object) -> object:
 
 def _given(request: object, leave_out: AbstractSet[str]) -> dict[str, object]:
     """Return the attributes of `request` that are not None, by their spelling on the wire."""
-    cls: Any = type(request)
+    kind: Any = type(request)
+    names = _wire_names(kind, leave_out)
+    return {wire: value for name, wire, _ in names if (value := getattr(request, name)) is not None}
+
+
+@lru_cache(maxsize=1024)
+def _wire_names(cls: type, leave_out: AbstractSet[str]) -> tuple[tuple[str, str, bool], ...]:
+    """Return the attributes that are sent, their spelling on the wire, and whether a number is written as text."""
     names = spellings(cls).items()
-    return {
-        wire: value for name, wire in names if name not in leave_out and (value := getattr(request, name)) is not None
-    }
+    return tuple((name, wire, (cls, wire) in _AS_TEXT) for name, wire in names if name not in leave_out)
 
 
 def _urlencoded(values: Mapping[str, str]) -> str:
@@ -153,17 +159,17 @@ def _urlencoded(values: Mapping[str, str]) -> str:
 
 def _members(request: object, leave_out: AbstractSet[str] = frozenset()) -> dict[str, object]:
     """Return the members of the object that a request is on the wire."""
-    cls = type(request)
-    return {
-        wire: str(value) if (cls, wire) in _AS_TEXT else _plain(value)
-        for wire, value in _given(request, leave_out).items()
-    }
+    kind: Any = type(request)
+    members: dict[str, object] = {}
+    for name, wire, is_text in _wire_names(kind, leave_out):
+        value = getattr(request, name)
+        if value is not None:
+            members[wire] = value if type(value) is str else str(value) if is_text else _plain(value)
+    return members
 
 
 def _plain(value: object) -> object:
     """Return a value as the JSON library writes it exactly: numbers in plain notation, objects as dictionaries."""
-    if type(value) is str:
-        return value
     match value:
         case Decimal():
             # The JSON library writes NaN, which is no JSON.

@@ -183,5 +183,5 @@ MEMBERS: Final[Mapping[type, Mapping[str, Hook]]] = {
         "api_status": lambda value, _: read_name(value)[0],
     },
     m.BulkUpload: {"column_format": _columns},
-    m.Content: {"expected_responses": lambda value, _: read_names(value)},
+    m.Content: {"expected_responses": read_names},
 }

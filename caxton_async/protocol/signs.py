@@ -16,6 +16,8 @@ _DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
 _UNREADABLE: Final = object()
 # So many parts of a Model are looked at for the status that is shown; a documented answer has it among the first.
 _MAX_LOOKED_AT: Final = 100
+_SAID: Final = SUCCESS | FAILING | CONTRADICTION
+_UNSETTLED: Final = 8  # beside what is said: keys stand there whose spelling we do not know
 _TOGETHER: Final = {1: "success", 2: "failing", 3: "mixed", **dict.fromkeys((4, 5, 6, 7), "contradiction")}
 
 
@@ -56,12 +58,15 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
         if type(model) is dict and not (SETTLED.issuperset(model) or settle(model)):
             twins = twins or has_twins(model)
     within, outside = weights_of(names)
-    walk = _Walk(containers)
-    around, beside = "fine", None
+    around, beside, unsettled = "fine", None, 0
     if len(raw) > 1 or content is None:
-        around, beside = walk.around(raw, outside), walk.culprit()
-    says = walk.says([content], within)
-    said = _TOGETHER[says] if says else "silent" if model else "empty"
+        seen = _look_around(raw, outside, containers)
+        around, beside, unsettled, containers = seen.kind, seen.culprit, seen.unsettled, seen.left
+    culprits: dict[int, Object] = {}
+    parts = [content]
+    says = _walk(parts, within, containers, culprits)
+    unsettled |= says & _UNSETTLED
+    said = _TOGETHER[says & _SAID] if says & _SAID else "silent" if model else "empty"
     if twins:
         body = "twins"
     elif is_token or "Content" not in raw:
@@ -70,94 +75,87 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
         body = "error beside"
     else:
         body = "envelope" if type(model) is dict or type(model) is list else "no model"
-    culprit = walk.culprit()
-    if culprit is None and beside is None:
-        return _innocent(body, said, around, walk.is_settled)
-    return Signs(body, said, around, walk.is_settled, beside if around == "unauthorised" else culprit or beside)
+    if not culprits and beside is None:
+        return _innocent(body, said, around, not unsettled)
+    culprit = _worst(culprits)
+    return Signs(body, said, around, not unsettled, beside if around == "unauthorised" else culprit or beside)
 
 
-class _Walk:
-    """A walk over the objects of an answer, part by part; it keeps the first that fails and that contradicts.
+@frozen
+class _Surroundings:
+    """What stands around the Content, by the kind that weighs most, and how many containers are left within it."""
 
-    `left` is how many objects and lists it has not met yet, at most: when there are none, it looks for no more of them.
+    kind: str
+    culprit: Object | None
+    unsettled: int
+    left: int
+
+
+def _look_around(raw: Object, weights: Weights, containers: int) -> _Surroundings:
+    callers: list[object] = []
+    others: list[object] = [None]
+    for key, value in raw.items():
+        if (type(value) is dict or type(value) is list) and key != "Content":
+            (callers if key[:10].casefold() == "authorised" else others).append(value)
+    culprits: dict[int, Object] = {}
+    itself = _weigh(raw, weights, culprits)
+    others_say = itself | _walk(others, weights, containers, culprits)
+    callers_say = _walk(callers, weights, containers, culprits)
+    both = callers_say | others_say
+    if both & _SAID <= SUCCESS:
+        kind = "success" if others_say & _SAID else "fine"
+    elif both & CONTRADICTION or others_say & SUCCESS:
+        kind = "contradiction"
+    else:
+        kind = "unauthorised" if callers_say & FAILING else "failing"
+    return _Surroundings(kind, _worst(culprits), both & _UNSETTLED, containers - len(callers) - len(others))
+
+
+def _walk(parts: list[object], weights: Weights, containers: int, culprits: dict[int, Object]) -> int:
+    """Return what all statuses in `parts`, which it fills with what is in them, say together.
+
+    It looks at the outer ones first, and not by recursion, whose depth the server would decide; when it has met as many
+    as there are `containers`, it looks for no more of them.  `culprits` get the first that fails and that contradicts.
     """
+    says = 0
+    for value in parts:
+        if type(value) is dict:
+            if SETTLED.issuperset(value) and type(code := value.get("ApiStatusCode")) is int:
+                name = value.get("ApiStatus")
+                said = weights[code, name] if type(name) is str else weights.of(code, name)
+                if said != SUCCESS:
+                    culprits.setdefault(said, value)
+                says |= said
+            elif not SETTLED.issuperset(value) or "ApiStatus" in value or "ApiStatusCode" in value:
+                says |= _weigh(value, weights, culprits)
+            if len(parts) < containers:
+                for item in value.values():
+                    if type(item) is dict or type(item) is list:
+                        parts.append(item)  # noqa: PERF401  # twice as fast as a comprehension of a few
+        elif type(value) is list and value and not _CONTAINERS.isdisjoint(map(type, value)):
+            parts += [item for item in value if item and (type(item) is dict or type(item) is list)]
+    return says
 
-    __slots__ = ("culprits", "is_settled", "left")
 
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.is_settled = True
-        self.culprits: dict[int, Object] | None = None
+def _weigh(value: Object, weights: Weights, culprits: dict[int, Object]) -> int:
+    """Say what the status of an object means, 0 where it has none, and whether its keys are spelled as we know them."""
+    code, unsettled = None, 0
+    if not (SETTLED.issuperset(value) or settle(value)):
+        unsettled = _UNSETTLED
+        if has_twins(value) and any(key.casefold() in _DECIDING for key in value):
+            code = _UNREADABLE
+    code, name = code or value.get("ApiStatusCode"), value.get("ApiStatus")
+    if code is None and name is None:
+        return unsettled
+    said = weights.of(code, name)
+    if said != SUCCESS:
+        culprits.setdefault(said, value)
+    return said | unsettled
 
-    def culprit(self) -> Object | None:
-        """Return the object that is to blame since the last question, a contradictory one before one that fails."""
-        culprits, self.culprits = self.culprits, None
-        return None if culprits is None else culprits.get(CONTRADICTION) or culprits.get(FAILING)
 
-    def blame(self, said: int, value: Object) -> None:
-        """Note an object that does not say success, unless there is one like it already."""
-        if self.culprits is None:
-            self.culprits = {}
-        self.culprits.setdefault(said, value)
-
-    def around(self, raw: Object, weights: Weights) -> str:
-        """Say what stands around the Content, by the kind that weighs most."""
-        callers: list[object] = []
-        others: list[object] = []
-        for key, value in raw.items():
-            if (type(value) is dict or type(value) is list) and key != "Content":
-                (callers if key[:10].casefold() == "authorised" else others).append(value)
-        others_say = self._weigh(raw, weights)
-        self.left -= 1
-        if others:
-            others_say |= self.says(others, weights)
-        callers_say = self.says(callers, weights) if callers else 0
-        both = callers_say | others_say
-        if both <= SUCCESS:
-            return "success" if others_say else "fine"
-        if both & CONTRADICTION or others_say & SUCCESS:
-            return "contradiction"
-        return "unauthorised" if callers_say & FAILING else "failing"
-
-    def says(self, parts: list[object], weights: Weights) -> int:
-        """Return what all statuses in `parts`, which it fills with what is in them, say together.
-
-        It looks at the outer ones first, and not by recursion, whose depth the server would decide.
-        """
-        says, left = 0, self.left
-        for value in parts:
-            if type(value) is dict:
-                if SETTLED.issuperset(value) and type(code := value.get("ApiStatusCode")) is int:
-                    name = value.get("ApiStatus")
-                    said = weights[code, name] if type(name) is str else weights.of(code, name)
-                    says |= said
-                    if said != SUCCESS:
-                        self.blame(said, value)
-                else:
-                    says |= self._weigh(value, weights)
-                if len(parts) < left:
-                    for item in value.values():
-                        if type(item) is dict or type(item) is list:
-                            parts.append(item)  # noqa: PERF401  # twice as fast as a comprehension of a few
-            elif type(value) is list and value and not _CONTAINERS.isdisjoint(map(type, value)):
-                parts += [item for item in value if item and (type(item) is dict or type(item) is list)]
-        self.left = left - len(parts)
-        return says
-
-    def _weigh(self, value: Object, weights: Weights) -> int:
-        """Say what the status of an object means, 0 where it has none."""
-        code = None
-        if not (SETTLED.issuperset(value) or settle(value)):
-            self.is_settled = False
-            if has_twins(value) and any(key.casefold() in _DECIDING for key in value):
-                code = _UNREADABLE
-        code, name = code or value.get("ApiStatusCode"), value.get("ApiStatus")
-        if code is None and name is None:
-            return 0
-        said = weights.of(code, name)
-        if said != SUCCESS:
-            self.blame(said, value)
-        return said
+def _worst(culprits: dict[int, Object]) -> Object | None:
+    """Return the object that is to blame, a contradictory one before one that fails."""
+    return culprits.get(CONTRADICTION) or culprits.get(FAILING)
 
 
 def find_status(model: object) -> Object | None:

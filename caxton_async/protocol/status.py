@@ -45,7 +45,7 @@ def read_name(value: object) -> tuple[str | None, bool]:
     return None, value is None
 
 
-def read_names(value: object) -> tuple[str, ...]:
+def read_names(value: object, _: object = None) -> tuple[str, ...]:
     """Return `ExpectedResponses`: names, without the white space around them; what is no name is passed over."""
     if value is None:
         return ()

@@ -54,7 +54,7 @@ class ReplyTooLarge(Exception):
 
 
 class _Body(aiohttp.Payload):
-    """The bytes of a request of `ClientSession`; `is_written` becomes true when the socket has taken the last of them."""
+    """The bytes of a request of `ClientSession`; `is_written` becomes true when the socket has taken all."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
@@ -108,7 +108,7 @@ class DirectExchange:
         connection = await self._connector.dispatch(request, deadline, self._origin, timeout)
         try:
             # Between this line and the last there is no other request on this connection.
-            protocol = cast("ResponseHandler", connection.protocol)  # `dispatch` has looked
+            protocol: ResponseHandler = connection.protocol  # type: ignore[assignment]  # `dispatch` has looked
             protocol.set_response_params(
                 read_until_eof=True,
                 auto_decompress=False,
