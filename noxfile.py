@@ -183,6 +183,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def instructions(session: nox.Session) -> None:
+    """Hold the machine instructions of a call against those of bare aiohttp, where valgrind is."""
+    if shutil.which("valgrind") is None:
+        session.skip("valgrind is not on the path: install it, as by `apt-get install valgrind`")
+    install(session, "tests")
+    session.run("python", "benchmarks/bench_call.py", "--instructions")
+
+
+@nox.session
 def mutate(session: nox.Session) -> None:
     """Switch each safety setting off in turn, and see a test notice; words choose settings by name."""
     install(session, "tests")

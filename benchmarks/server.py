@@ -34,6 +34,7 @@ class _Static(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
+        self.loop = asyncio.get_running_loop()
         self.buffer = b""
 
     def data_received(self, data: bytes) -> None:
@@ -47,7 +48,12 @@ class _Static(asyncio.Protocol):
             self.buffer = self.buffer[end + 4 + length :]
             path = head.split(b" ", 2)[1]
             reply = self.token if TOKEN_PATH in path else _REPLIES.get(path)
-            self.transport.write(reply if reply is not None else _BY_SEGMENT.get(path.split(b"/", 2)[1], self.answer))
+            segment = path.split(b"/", 2)[1]
+            answer = reply if reply is not None else _BY_SEGMENT.get(segment, self.answer)
+            if segment.endswith(b"ms") and segment != b"0ms":  # `/20ms/...` is answered after 20 milliseconds
+                self.loop.call_later(int(segment[:-2]) / 1000, self.transport.write, answer)
+            else:
+                self.transport.write(answer)
 
 
 async def _serve() -> None:

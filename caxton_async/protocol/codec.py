@@ -215,7 +215,7 @@ def _class_hook(cls: Any, converter: Converter, own_hooks: Mapping[str, Hook]) -
 def _envelope_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hook:
     """Return what reads an answer whose Model has the result at `at`; a wrong part of what stands around it is None."""
     around = {name: _later(converter.get_structure_hook(kind)) for name, kind in _AROUND.items()}
-    result = {"model": _result_hook(converter, returns, at), "_status": partial(partial, _status_in)}
+    result: dict[str, Hook] = {"model": _result_hook(converter, returns, at), "_status": partial(partial, _status_in)}
     content = _class_hook(m.Content[returns], converter, result)
     return _class_hook(m.Envelope[returns], converter, {"content": content, **around})
 

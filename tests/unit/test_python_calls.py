@@ -9,11 +9,11 @@ from tests.support.places import ROOT
 BENCHMARK = ROOT / "benchmarks" / "bench_call.py"
 
 
-def test_a_call_runs_hardly_more_python_than_bare_aiohttp() -> None:
-    """Token, limiter, deadline, codec and all, a call runs little more Python than bare aiohttp and `json.loads`."""
+def test_a_call_runs_less_python_than_bare_aiohttp() -> None:
+    """Token, limiter, deadline, codec and all, a call runs less Python than bare aiohttp and `json.loads`."""
     command = [sys.executable, str(BENCHMARK), "--count"]
 
     printed = subprocess.run(command, capture_output=True, text=True, check=True)
 
     counts = json.loads(printed.stdout)
-    assert counts["caxton-async"] <= 1.3 * counts["bare aiohttp"]
+    assert counts["caxton-async"] <= 0.8 * counts["bare aiohttp"]
