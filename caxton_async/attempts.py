@@ -199,18 +199,11 @@ class Attempts:
             draft.secret_headers["Authorization"] = token.bearer
         elif isinstance(request, GetAccessToken):
             self.password = request.password
-        is_told = self.reporter.has_listener()
-        if is_told:
-            self.reporter.report("attempt", call, Sent.NO)
+        is_heard = self.reporter.report_attempt(call)
         try:
             reply = await self._transport.send(draft)
-            envelope = read_reply(
-                endpoint,
-                reply,
-                request=request,
-                correlation_id=call.correlation_id,
-                secrets=(self.password, *draft.secret_headers.values()),
-            )
+            kept = (self.password, *draft.secret_headers.values())
+            envelope = read_reply(endpoint, reply, request=request, correlation_id=call.correlation_id, secrets=kept)
         except CaxtonError as error:
             outcome = error.with_traceback(None)
             if draft.distrust is not None:
@@ -224,7 +217,7 @@ class Attempts:
             raise
         else:
             call.is_over = True
-            if is_told:
+            if is_heard:
                 self.reporter.report("answered", call, Sent.YES, http_status=reply.status)
             return envelope
         return outcome

@@ -89,9 +89,12 @@ class Reporter:
     def __init__(self, on_event: Callable[[Event], None] | None) -> None:
         self._on_event = on_event
 
-    def has_listener(self) -> bool:
-        """Tell whether what happens to each attempt is told to anybody."""
-        return self._on_event is not None or logger.isEnabledFor(logging.DEBUG)
+    def report_attempt(self, call: CallProgress) -> bool:
+        """Tell of an attempt that begins, and return whether anybody listens."""
+        is_heard = self._on_event is not None or logger.isEnabledFor(logging.DEBUG)
+        if is_heard:
+            self.report("attempt", call, Sent.NO)
+        return is_heard
 
     def report(
         self,
