@@ -13,6 +13,7 @@ from attrs import define, field
 from caxton_async.batch.brake import Brake
 from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches, find_endpoint
 from caxton_async.batch.outcome import BatchSummary, RowOutcome, summarise
+from caxton_async.batch.pace import Pace, paced
 from caxton_async.batch.payroll import PayrollRun
 from caxton_async.batch.plan import PlanOptions, check_approval, plan_batch
 from caxton_async.endpoints import Endpoint
@@ -113,8 +114,9 @@ async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
         check_binding(info.id, info.binding, binding_of(caxton))
         check_approval(journal_, info, approved=approved, approved_by=approved_by)
         journal_.pause(info.id, None)
-        run = _BatchRun(caxton, endpoint, info, _shielded(on_progress))
-        await run.carry_out(journal_, concurrency, stop or anyio.Event())
+        async with paced(journal_, caxton.settings) as pace:
+            run = BatchRun(caxton, endpoint, info, _shielded(on_progress), pace=pace)
+            await run.carry_out(journal_, concurrency, stop or anyio.Event())
         journal_.sweep()
         if run.paused is not None:
             journal_.pause(info.id, run.paused)
@@ -143,7 +145,7 @@ def _shielded(on_progress: Callable[[RowOutcome[Any]], None] | None) -> Callable
 
 
 @define
-class _BatchRun(Generic[Request, Result]):
+class BatchRun(Generic[Request, Result]):
     """One run: what its tasks share."""
 
     caxton: "CaxtonClient"
@@ -153,6 +155,7 @@ class _BatchRun(Generic[Request, Result]):
     paused: str | None = None
     error: CaxtonError | None = None
     failure: Exception | None = None
+    pace: Pace | None = None
     _brake: Brake = field(factory=Brake)
     _halted: anyio.Event = field(factory=anyio.Event)
     _room: int = 0  # tasks that may still be started
@@ -166,7 +169,9 @@ class _BatchRun(Generic[Request, Result]):
             await payroll.carry_out()
             self.paused, self.error = payroll.paused, payroll.error
         else:
-            async with await journal.join(name=self.info.name, concurrency=concurrency) as worker:
+            deadline_s = self.caxton.settings.deadline_s
+            joining = journal.join(name=self.info.name, concurrency=concurrency, deadline_s=deadline_s)
+            async with await joining as worker:
                 await self._send_rows(worker, concurrency, stop)
         counts = journal.counts(self.info.id)
         if self.paused is None and stop.is_set() and any(counts[state] for state in SENDABLE):
@@ -202,6 +207,8 @@ class _BatchRun(Generic[Request, Result]):
                 if self._quiet_until:
                     await self._keep_quiet()
                     continue
+                if self.pace and not await self.pace.wait(self._halted):
+                    return
                 taken = await worker.take(self.info.id)
                 if taken is None:
                     self._room = 0
@@ -221,6 +228,8 @@ class _BatchRun(Generic[Request, Result]):
                 break
             if self._quiet_until:
                 await self._keep_quiet()
+            if self.pace:
+                await self.pace.wait(self._halted)
             again = None if self._halted.is_set() else await worker.take_again(taken)
             if again is None:
                 break
@@ -264,6 +273,8 @@ class _BatchRun(Generic[Request, Result]):
         if delay > _LONGEST_WAIT_S or self._rate_limited > _MAX_RATE_LIMITED:
             self._pause(f"the API asks for a pause: {readable(error)}", error)
         self._quiet_until = now + delay
+        if self.pace:
+            self.pace.keep_quiet(delay)
 
     async def _keep_quiet(self) -> None:
         """Wait until calls may be made again, or the run halts."""

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "report": ("report:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
     "reconcile": ("reconcile:reconcile", "Resolve as paid what a bank statement proves, and list the rest."),
     "resolve": ("resolve:resolve", "Record what was found out about rows whose outcome is unknown."),
+    "worker": ("worker:worker", "Send rows of a journal that machines share, beside other workers."),
     "retry": ("retry:retry", "Send rows anew that were rejected, or resolved as not paid."),
 }
 _AUTH: Final = {

@@ -13,6 +13,7 @@ from caxton_async.cli._output import echo_err
 from caxton_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from caxton_async.auth.stores import TokenStore
     from caxton_async.client import CaxtonClient
     from caxton_async.config import Configuration
     from caxton_async.endpoints import Endpoint
@@ -55,15 +56,31 @@ def state_folder() -> Path:
     raise ConfigurationError(f"the folder {folder} cannot be made ({problem}): set CAXTON_STATE_DIR to another one")
 
 
-def connect(configuration: "Configuration", *, on_event: "Callable[[Event], None] | None" = None) -> "CaxtonClient":
-    """Return a client, to be opened, that shares its token with every command of this user on this host."""
-    from caxton_async.auth.stores.sqlite import SqliteTokenStore
+def connect(
+    configuration: "Configuration", *, on_event: "Callable[[Event], None] | None" = None, journal: str | None = None
+) -> "CaxtonClient":
+    """Return a client, to be opened, that shares its token with every command of this user on this host.
+
+    With a `journal` in a database, it shares it with every machine that works on that.
+    """
     from caxton_async.client import CaxtonClient
 
     _warn_of_end(configuration)
     settings = evolve(configuration.settings, on_event=on_event)
-    store = SqliteTokenStore(state_folder() / "tokens.sqlite")
-    return CaxtonClient(configuration.credentials, settings, token_store=store)
+    return CaxtonClient(configuration.credentials, settings, token_store=_token_store(journal))
+
+
+def _token_store(journal: str | None) -> "TokenStore":
+    key_file = os.environ.get("CAXTON_JOURNAL_KEY_FILE")
+    from caxton_async.journal.opening import is_database
+
+    if journal is not None and key_file and is_database(journal):
+        from caxton_async.auth.stores.postgres import PostgresTokenStore
+
+        return PostgresTokenStore(journal, key_file)
+    from caxton_async.auth.stores.sqlite import SqliteTokenStore
+
+    return SqliteTokenStore(state_folder() / "tokens.sqlite")
 
 
 def view_for(client: "CaxtonClient", configuration: "Configuration") -> "CaxtonClient":

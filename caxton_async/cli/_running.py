@@ -18,6 +18,7 @@ from caxton_async.cli._output import echo_err
 from caxton_async.cli._progress import Progress
 from caxton_async.config import Configuration
 from caxton_async.journal import open_journal
+from caxton_async.journal.opening import is_database
 from caxton_async.journal.protocol import Journal
 from caxton_async.journal.states import BatchInfo
 
@@ -32,13 +33,17 @@ Begin = Callable[[Journal, "CaxtonClient"], Awaitable[BatchInfo | None]]
 
 @frozen(kw_only=True)
 class RunOptions:
-    """How a batch is carried out: where its journal is, how many calls are in flight, and who approved it."""
+    """How a batch is carried out: where its journal is, how many calls are in flight, and who approved it.
+
+    Without `works` it is planned, and left to workers.
+    """
 
     where: str
     concurrency: int = CONCURRENCY
     approved: str | None = None
     approved_by: str | None = None
     as_json: bool = False
+    works: bool = True
 
 
 def carry_out(configuration: Configuration, options: RunOptions, begin: Begin) -> ExitCode:
@@ -72,10 +77,18 @@ class _Sending:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, on_signal)
         options = self._options
-        async with open_journal(options.where) as journal, connect(self._with_room()) as client:
+        client = connect(self._with_room(), journal=options.where)
+        async with open_journal(options.where) as journal, client:
+            if is_database(options.where):
+                from caxton_async.worker.launcher import attach
+
+                attach(journal)
             view = view_for(client, self._configuration)
             info = await self._begin(journal, view)
             if info is None:
+                return ExitCode.ACCEPTED
+            if not options.works:
+                show_batch(journal, info, as_json=options.as_json)
                 return ExitCode.ACCEPTED
             summary = await self._send(journal, view, info)
             if options.as_json and info.follows is not None:

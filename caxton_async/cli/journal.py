@@ -1,5 +1,6 @@
 """`caxton journal`: the journal as a whole: copied, adopted, pruned and migrated."""
 
+import asyncio
 import re
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Final
 from caxton_async.cli._batches import existing_journal, location_of, who_decides
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, show_json, show_table
-from caxton_async.journal.opening import adopt_journal, export_journal, migrate_journal
+from caxton_async.journal.opening import adopt_journal, export_journal, is_database, migrate_journal
 
 _DAY_S: Final = 86_400
 _DAYS: Final = re.compile(r"([0-9]{1,5})d?")
@@ -73,6 +74,11 @@ def migrate(*, journal: str | None = None) -> int:
     Args:
         journal: The journal.
     """
-    form = migrate_journal(location_of(journal))
+    where = location_of(journal)
+    form = migrate_journal(where)
+    if is_database(where):
+        from caxton_async.worker.launcher import migrate_jobs
+
+        asyncio.run(migrate_jobs(where))
     echo_err(f"the journal has form {form}, that of this program")
     return ExitCode.ACCEPTED

@@ -12,6 +12,7 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     name: str | None = None,
     concurrency: int | None = None,
     dry_run: bool = False,
+    no_work: bool = False,
     approved: str | None = None,
     by: str | None = None,
     allow_duplicates: bool = False,
@@ -32,6 +33,7 @@ def run(  # noqa: PLR0913 -- each is an option of the command
             given.
         name: What to call the batch; the name of the file, if not given.
         concurrency: How many calls are in flight at once; 64, if not given.
+        no_work: Plan the batch, and leave it to workers: see caxton worker.
         dry_run: Send nothing: check the file, and print what would be sent and the digest of this plan.
         approved: Carry out only the plan of this digest.
         by: Who approved it; you, if not given.
@@ -74,5 +76,5 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     if holds_secret(call.returns):
         raise Failure(f"the result of {endpoint} holds a secret, which a batch does not keep: use caxton call for each")
     in_flight = CONCURRENCY if concurrency is None else concurrency
-    options = RunOptions(where=where, concurrency=in_flight, as_json=json)
+    options = RunOptions(where=where, concurrency=in_flight, as_json=json, works=not no_work)
     return carry_out(configuration, options, begin_file(where, rows, plan))

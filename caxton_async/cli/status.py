@@ -1,5 +1,8 @@
 """`caxton status`: how a batch stands, or all of them, also while they run."""
 
+import time
+from typing import Final
+
 from caxton_async.cli._batches import (
     batch_entry,
     code_of_counts,
@@ -11,7 +14,10 @@ from caxton_async.cli._batches import (
 )
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
-from caxton_async.journal.states import RowState
+from caxton_async.journal.protocol import Journal
+from caxton_async.journal.states import SENDABLE, BatchInfo, RowState
+
+_WATCH_S: Final = 1.0
 
 
 def status(
@@ -21,6 +27,7 @@ def status(
     journal: str | None = None,
     rows: bool = False,
     state: RowState | None = None,
+    watch: bool = False,
     json: bool = False,
 ) -> int:
     """Show how a batch stands, or all batches, also while they run.
@@ -30,14 +37,33 @@ def status(
         journal: The journal.
         rows: Show each row.
         state: Show each row in this state.
+        watch: Show how it goes on, until no row is left to be sent.
         json: Print the result as JSON.
     """
     if batch is None:
         return _show_all(journal, as_json=json)
     with existing_journal(journal) as opened:
         info = find_batch(opened, batch)
+        if watch:
+            _watch(opened, info)
         states = (state,) if state else () if rows else None
         return show_batch(opened, info, as_json=json, states=states)
+
+
+def _watch(journal: Journal, info: BatchInfo) -> None:
+    """Tell each second how the batch stands, until it is done or paused."""
+    said = ""
+    while True:
+        counts = journal.counts(info.id)
+        line = ", ".join(f"{rows} {state.value.replace('_', ' ')}" for state, rows in counts.items() if rows)
+        if line != said:
+            echo_err(line)
+            said = line
+        is_open = any(counts[state] for state in (*SENDABLE, RowState.SENDING))
+        if not is_open or journal.batch(info.id).paused_reason is not None:
+            return
+        time.sleep(_WATCH_S)
+        journal.sweep()
 
 
 def _show_all(journal: str | None, *, as_json: bool) -> int:

@@ -73,6 +73,18 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a 429 slows the workers of all machines",
+        "caxton_async.journal.postgres.shared_pace:SharedPace.keep_quiet",
+        returning(None),
+        ("test_shared_pace.py::test_what_one_is_told_slows_all",),
+    ),
+    Mutation(
+        "workers of all machines share one pace",
+        "caxton_async.journal.postgres.shared_pace:_RESERVE",
+        replacing("greatest(next_at, quiet_until, now.t)", "greatest(quiet_until, now.t)"),
+        ("test_shared_pace.py::test_eight_workers_together_keep_to_the_rate",),
+    ),
+    Mutation(
         "an encrypted value is bound to its row",
         f"{STATEMENTS}:context",
         returning(b""),

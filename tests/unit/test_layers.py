@@ -16,6 +16,7 @@ HOMES = {
     "cattrs": {"protocol/codec.py"},
     "msgspec": {"protocol/codec.py", "emulator/envelope.py"},
     "sqlite3": {"journal/sqlite", "auth/stores/sqlite.py"},
+    "procrastinate": {"worker/launcher.py"},
     "psycopg": {"journal/postgres", "auth/stores/postgres.py"},
     "redis": {"auth/stores/redis.py"},
     "python_calamine": {"batch/input/workbook.py"},

@@ -16,6 +16,7 @@ from caxton_async.journal.postgres.connecting import Server, failing
 from caxton_async.journal.postgres.copying import BatchCopy, Invite
 from caxton_async.journal.postgres.pg_moves import PostgresMoves
 from caxton_async.journal.postgres.query_session import QuerySession
+from caxton_async.journal.postgres.shared_pace import SharedPace
 from caxton_async.journal.postgres.statements import LAST
 from caxton_async.journal.postgres.worker_session import WorkerSession
 from caxton_async.journal.protocol import Check
@@ -139,16 +140,16 @@ def _with_total(journal: PostgresReader, batch: BatchInfo) -> BatchInfo:
 
 
 class PostgresJournal(PostgresReader):
-    """See `journal.protocol.Journal`; `invite`, if given, is told of a batch in the commit that lets it be sent.
+    """See `journal.protocol.Journal`; `invite`, if set, is told of a batch in the commit that lets it be sent.
 
     `grace_s` is how long calls of a worker may be under way after its session has ended: where it is None, as long as a
     claim lives and a call may take.  With all workers on the host of the server it may be 0.
     """
 
-    def __init__(self, dsn: Secret, keyring: Keyring, *, drain_s: float = 5.0, invite: Invite | None = None) -> None:
+    def __init__(self, dsn: Secret, keyring: Keyring, *, drain_s: float = 5.0) -> None:
         super().__init__(dsn, keyring)
         self._drain_s = drain_s
-        self._invite = invite
+        self.invite: Invite | None = None
         self.grace_s: float | None = None
         self._workers: weakref.WeakSet[WorkerSession] = weakref.WeakSet()
         self.payments = OwnedPayments(lambda: self.join(name="once"), drain_s)
@@ -184,6 +185,10 @@ class PostgresJournal(PostgresReader):
         with failing(self.where), self._server.connect("migrate") as connection:
             return migrations.migrate(connection, self._keyring)
 
+    def shared_pace(self, origin: str, per_second: float | None) -> SharedPace:
+        """Return the pace of all workers that call an origin; it is to be closed."""
+        return SharedPace(self._server, self._keyring, origin, per_second)
+
     # --- sending ---
 
     async def join(self, *, name: str = "", concurrency: int = 64, deadline_s: float = 300.0) -> RowWorker:
@@ -197,7 +202,7 @@ class PostgresJournal(PostgresReader):
 
     async def plan(self, new: NewBatch, rows: Iterable[PlannedRow], *, since: float, check: Check) -> BatchInfo:
         """Write a batch whole, or not at all."""
-        copy = BatchCopy(self._server, self._keyring, self._invite)
+        copy = BatchCopy(self._server, self._keyring, self.invite)
         return await copy.write(new, rows, since=since, check=check)
 
     # --- people ---
