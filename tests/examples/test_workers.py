@@ -56,4 +56,4 @@ async def test_a_worker_that_stops_under_load_pays_each_invoice_once(
         moved = programs.moved()
         assert set(moved.values()) == {1}
         assert {(None, pence) for pence in invoices if pence not in unknown} <= set(moved)
-        assert programs.emulator.count("move_funds") == len(invoices)
+        assert programs.emulator.count("move_funds") <= len(invoices)
