@@ -25,7 +25,7 @@ class FakeCaxton:
     """A client whose calls end as `answer` says; it counts what was sent, by name."""
 
     def __init__(self, answer: Answer, *, account: str | None = None) -> None:
-        self.settings = SimpleNamespace(origin=BINDING.origin)
+        self.settings = SimpleNamespace(origin=BINDING.origin, deadline_s=60.0)
         self.credentials = SimpleNamespace(username=BINDING.username, client_name=BINDING.client_name)
         self.caller = Caller(account)
         self.answer = answer
