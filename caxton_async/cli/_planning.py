@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve
@@ -13,31 +14,48 @@ from caxton_async.cli._batches import default_location, exists
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
 from caxton_async.config.variables import unknown_variables
-from caxton_async.journal import open_journal
+from caxton_async.errors import ConfigurationError, JournalError
+from caxton_async.journal import known_journals, open_journal
 from caxton_async.journal.binding import describe_binding
-from caxton_async.journal.states import Binding, Duplicates
+from caxton_async.journal.states import Binding, Duplicates, SameRequest
 
 _NO_DIGEST: Final = "none: without credentials it is not known for whom this would be sent"
 _NOTHING: Final = BatchPlan(0, (), Decimal(0), Duplicates(), None)
 
 
 def find_elsewhere(where: str, rows: InputFile, options: PlanOptions) -> Duplicates:
-    """Return which rows this user's own journal has already, where another one is used.
+    """Return which rows other journals of this user have already; one that cannot be read is told.
 
     Raises:
         RowErrors: the file has wrong rows.
+        JournalError: this user's own journal cannot be read.
     """
     own = default_location()
-    if where == own or not exists(own):
-        return Duplicates()
-    with open_journal(own) as journal:
-        own = journal.where
-        echo_err(f"warning: this is not this user's usual journal; duplicates are looked for in {own} too")
-        found = make_plan(journal, rows.endpoint, rows, binding=None, options=options).duplicates
-    first = [
-        evolve(each, of_reference=f"{each.of_reference} ({own})") for each in found.first if each.of_batch is not None
-    ]
-    return Duplicates(tuple(first), found.count - (len(found.first) - len(first)))
+    first: list[SameRequest] = []
+    count = 0
+    for other in _other_journals(where, own, options):
+        try:
+            with open_journal(other) as journal:
+                name = journal.where  # without the password of a DSN
+                if other == own:
+                    echo_err(f"warning: this is not this user's usual journal; duplicates are looked for in {name} too")
+                found = make_plan(journal, rows.endpoint, rows, binding=None, options=options).duplicates
+        except (JournalError, ConfigurationError) as error:
+            if other == own:
+                raise
+            echo_err(f"warning: duplicates are not looked for in {other}: {error}")
+            continue
+        listed = [each for each in found.first if each.of_batch is not None]
+        first += [evolve(each, of_reference=f"{each.of_reference} ({name})") for each in listed]
+        count += found.count - (len(found.first) - len(listed))
+    return Duplicates(tuple(first), count)
+
+
+def _other_journals(where: str, own: str, options: PlanOptions) -> list[str]:
+    """Return this user's own journal, where another one is used, and those that were used since duplicates count."""
+    known = [str(path) for path in known_journals() if path.stat().st_mtime >= options.since]
+    here = str(Path(where).absolute())
+    return [other for other in dict.fromkeys((own, *known)) if exists(other) and other not in {where, here}]
 
 
 def show_file_plan(where: str, rows: InputFile, binding: Binding | None, options: PlanOptions, *, as_json: bool) -> int:

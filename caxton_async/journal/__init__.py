@@ -3,6 +3,7 @@
 from caxton_async.journal.opening import (
     adopt_journal,
     export_journal,
+    known_journals,
     migrate_journal,
     open_journal,
     state_folder,
@@ -49,6 +50,7 @@ __all__ = [
     "Worker",
     "adopt_journal",
     "export_journal",
+    "known_journals",
     "migrate_journal",
     "open_journal",
     "state_folder",

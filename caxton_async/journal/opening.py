@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from caxton_async.encryption import load_cipher, load_keyring
 from caxton_async.errors import ConfigurationError, JournalRefused
 from caxton_async.journal.protocol import Journal
+from caxton_async.journal.sqlite.copies import Register
 from caxton_async.journal.sqlite.journal_file import SqliteJournal
 from caxton_async.journal.sqlite.tables import MIGRATIONS
 from caxton_async.journal.states import Adopted
@@ -77,6 +78,11 @@ def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_
     key_file = environ.get("CAXTON_JOURNAL_KEY_FILE")
     cipher = load_cipher(key_file) if key_file else None
     return SqliteJournal(path.absolute(), state_folder(environ), cipher, drain_s=drain_s)
+
+
+def known_journals(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the journals in files that programs of this user have used, and that are there still."""
+    return Register(state_folder(environ)).paths()
 
 
 def export_journal(

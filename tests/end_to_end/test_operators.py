@@ -112,6 +112,18 @@ async def test_the_same_payroll_is_refused_in_every_disguise(
     assert len(desk.moved) == 3
 
 
+async def test_a_payroll_of_another_journal_is_known_to_the_default_one(desk: Desk) -> None:
+    """What was paid through a journal of its own is not paid again through the default one, whose file is new."""
+    desk.rows(count=3)
+    await desk.caxton("run", "move_funds", "may.csv", "--journal", "may.journal")
+
+    again = await desk.caxton("run", "move_funds", "may.csv")
+
+    assert again.code == 2
+    assert "may.journal" in again.err
+    assert len(desk.moved) == 3
+
+
 # 3
 
 

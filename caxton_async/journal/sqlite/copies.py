@@ -67,6 +67,13 @@ class Register:
                         f"through it: put it back, or name it where it is; to begin anew for good, remove {file}"
                     )
 
+    def paths(self) -> list[Path]:
+        """Return where the journals are that were used, and are there still."""
+        with suppress(OSError):
+            known = [self._read(file.name) for file in self._folder.iterdir() if not file.suffix]
+            return sorted(path for path in {Path(side.path) for side in known if side is not None} if path.exists())
+        return []
+
     def announce(self, journal: Path, number: str, epoch: int, coming: int) -> None:
         """Note that another epoch is about to be written into the journal."""
         self._write(number, SideFile(str(journal), epoch, coming))
