@@ -90,9 +90,7 @@ class _Duty:
             )
         return ExitCode.ACCEPTED
 
-    async def _work_on(
-        self, batch: int, view: "CaxtonClient", journal: Journal, stop: anyio.Event
-    ) -> BatchSummary:
+    async def _work_on(self, batch: int, view: "CaxtonClient", journal: Journal, stop: anyio.Event) -> BatchSummary:
         from caxton_async.worker.working import work_on
 
         echo_err(f"working on batch {batch}")

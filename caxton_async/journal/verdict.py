@@ -17,8 +17,10 @@ from caxton_async.errors import (
 from caxton_async.journal.states import RowState, RowStatus
 
 _MAX_ERROR: Final = 300  # characters of an error that are kept
-# An IBAN or an account number, which a server may quote.
-_LIKE_AN_ACCOUNT: Final = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{8,}|[0-9]{6,}")
+# An IBAN, an account number or a sort code, which a server may quote: whole, or in groups.
+_LIKE_AN_ACCOUNT: Final = re.compile(
+    r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3}\b)?|[0-9](?:[ -]?[0-9]){4,}", re.IGNORECASE
+)
 
 
 @frozen
