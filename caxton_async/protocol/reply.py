@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import (
@@ -55,7 +55,7 @@ _TOKEN_ERRORS: Final = frozenset(
 )
 
 
-@frozen
+@define  # not frozen, which takes twice the time to make, once for each call
 class HttpReply:
     """What came back.  `flaw` says what is wrong with a reply that did not arrive whole; it has no status then.
 

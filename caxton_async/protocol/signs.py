@@ -59,6 +59,7 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
             twins = twins or has_twins(model)
     within, outside = weights_of(names)
     around, beside, unsettled = "fine", None, 0
+    containers -= 1  # the answer itself
     if len(raw) > 1 or content is None:
         seen = _look_around(raw, outside, containers)
         around, beside, unsettled, containers = seen.kind, seen.culprit, seen.unsettled, seen.left
@@ -93,7 +94,7 @@ class _Surroundings:
 
 def _look_around(raw: Object, weights: Weights, containers: int) -> _Surroundings:
     callers: list[object] = []
-    others: list[object] = [None]
+    others: list[object] = []
     for key, value in raw.items():
         if (type(value) is dict or type(value) is list) and key != "Content":
             (callers if key[:10].casefold() == "authorised" else others).append(value)
@@ -120,14 +121,14 @@ def _walk(parts: list[object], weights: Weights, containers: int, culprits: dict
     says = 0
     for value in parts:
         if type(value) is dict:
-            if SETTLED.issuperset(value) and type(code := value.get("ApiStatusCode")) is int:
-                name = value.get("ApiStatus")
-                said = weights[code, name] if type(name) is str else weights.of(code, name)
+            code, name = value.get("ApiStatusCode"), value.get("ApiStatus")
+            if not SETTLED.issuperset(value):
+                says |= _weigh(value, weights, culprits)
+            elif code is not None or name is not None:
+                said = weights[code, name] if type(code) is int and type(name) is str else weights.of(code, name)
                 if said != SUCCESS:
                     culprits.setdefault(said, value)
                 says |= said
-            elif not SETTLED.issuperset(value) or "ApiStatus" in value or "ApiStatusCode" in value:
-                says |= _weigh(value, weights, culprits)
             if len(parts) < containers:
                 for item in value.values():
                     if type(item) is dict or type(item) is list:
