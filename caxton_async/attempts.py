@@ -278,7 +278,8 @@ def _blame(caller: Caller, error: CaxtonError) -> CaxtonError:
     """Return `error` with the view named whose fault it is."""
     if not is_view(caller) or not isinstance(error, NotAuthorised):
         return error
-    view = "the user token" if caller.identity_number is None else f"the account {caller.identity_number}"
+    views = [f"the account {caller.identity_number}"] if caller.identity_number is not None else []
+    view = " or ".join([*views, "the user token"] if caller.user_token is not None else views)
     named = copy.copy(error)
     named.args = (f"{error}; a fresh access token was refused too, so it is for {view} that the API refuses",)
     return named

@@ -179,8 +179,6 @@ class Accounts:
         user = self.users.get(api_token)
         if user is None or user.account is not account:
             raise Refused("UnknownUserApiToken", "No user of this account has this userapitoken.")
-        if user.ends_at <= self.clock():
-            raise Refused("UnknownUserApiToken", "The userapitoken has ended.")
         return user
 
     def reset(self, account: Account) -> None:

@@ -254,7 +254,7 @@ TOLD = {"UserId": "user-1", "ApiStatusCode": 100, "ApiStatus": "IsValid", "Token
     ("life_s", "end", "status", "said"),
     [
         pytest.param(86_400, None, "ok", "when it ends is told only by calls such as create_wallet", id="not told"),
-        pytest.param(0, None, "failed", "The userapitoken has ended", id="ended"),
+        pytest.param(0, None, "failed", "the user token that the API refuses", id="ended"),
         pytest.param(86_400, "2099-01-01T00:00:00", "ok", "it ends on 2099-01-01, in", id="told"),
         pytest.param(86_400, "2026-01-31T00:00:00", "note", "it ended on 2026-01-31", id="told as ended"),
     ],
