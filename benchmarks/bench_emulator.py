@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import method
 from aiohttp import web
 
 from caxton_async.emulator import Emulator
@@ -139,7 +140,7 @@ async def main() -> None:
         "| server | to aiohttp.web | us a request | goal |\n|---|---|---|---|"
     )
     for name, ratio in ratios.items():
-        goal = "1.30x" if name == "emulator" else ""
+        goal = method.verdict(ratio, 1.3) if name == "emulator" else ""
         print(f"| {name} | {ratio:.2f}x | {statistics.median(costs[name]) / CALLS * 1e6:.0f} | {goal} |")
 
 

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 
+import method
+
 ROUNDS = 31
 EMPTY, BASELINE, CLIENT = "pass", "import aiohttp", "from caxton_async import CaxtonClient"
 COMMANDS = ("caxton --version", "caxton --help", "caxton run --help", "caxton status", "caxton endpoints")
-GOALS = {CLIENT: "1.25x", "caxton run --help": "1.00x", "caxton status": "1.00x"}
+GOALS = {CLIENT: 1.25, "caxton run --help": 1.0, "caxton status": 1.0}
 PROGRAMS = (EMPTY, BASELINE, CLIENT, "import caxton_async", *COMMANDS)
 VERSION = """
 import sys
@@ -46,7 +48,9 @@ def main() -> None:
         "| program or command | to `import aiohttp` | ms | goal |\n|---|---|---|---|"
     )
     for program, time in own.items():
-        print(f"| `{program}` | {time / own[BASELINE]:.2f}x | {time * 1000:.0f} | {GOALS.get(program, '')} |")
+        ratio = time / own[BASELINE]
+        goal = method.verdict(ratio, GOALS[program]) if program in GOALS else ""
+        print(f"| `{program}` | {ratio:.2f}x | {time * 1000:.0f} | {goal} |")
     run = subprocess.run([sys.executable, "-c", VERSION], capture_output=True, text=True, check=False)
     print(f"\n`caxton --version` loads aiohttp: {'yes' if 'True' in run.stderr else 'no'} (goal: no).")
 

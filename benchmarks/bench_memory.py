@@ -5,6 +5,7 @@ import gc
 import tracemalloc
 from collections.abc import Awaitable, Callable
 
+import method
 import server
 
 from caxton_async import CaxtonClient, Credentials, Settings
@@ -59,12 +60,13 @@ def main() -> None:
     tracemalloc.start()
     with server.running() as port:
         figures = asyncio.run(measure(port))
+    queued, in_flight = (figures[name] - figures["task"] for name in ("queued", "in flight"))
     print(
         "## Memory of calls that wait\n\n"
         "What Python has allocated for each call, its connection included, less the task of its caller.\n\n"
         "| a call | bytes | goal |\n|---|---|---|\n"
-        f"| queued for a place, of {QUEUED:,} | {figures['queued'] - figures['task']:,.0f} | 2,048 |\n"
-        f"| in flight, of {IN_FLIGHT} | {figures['in flight'] - figures['task']:,.0f} | 16,384 |\n"
+        f"| queued for a place, of {QUEUED:,} | {queued:,.0f} | {method.verdict(queued, 2_000)} |\n"
+        f"| in flight, of {IN_FLIGHT} | {in_flight:,.0f} | {method.verdict(in_flight, 14_000)} |\n"
         f"| a task that waits for a future | {figures['task']:,.0f} | |"
     )
 

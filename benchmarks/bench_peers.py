@@ -26,7 +26,7 @@ class Row:
     @property
     def verdict(self) -> str:
         goal = self.peer.goal
-        return "" if goal is None else f"{goal:g}x: {'reached' if self.cpu.median >= goal else 'missed'}"
+        return "" if goal is None else method.verdict(self.cpu.median, goal, at_least=True)
 
 
 async def _measure(port: int, rounds: int) -> list[Row]:

@@ -38,6 +38,12 @@ class Ratio:
         return f"{self.median:5.2f}x  ({self.low:.2f} to {self.high:.2f}, {self.microseconds:.0f} us)"
 
 
+def verdict(measured: float, goal: float, *, at_least: bool = False) -> str:
+    """Return the last cell of a line that has a goal; `results.py` gathers such lines in one table."""
+    is_reached = measured >= goal if at_least else measured <= goal
+    return f"{'>=' if at_least else '<='} {goal:g}: {'reached' if is_reached else 'missed'}"
+
+
 async def burst(call: Call, calls: int, in_flight: int) -> None:
     """Make `calls` calls, `in_flight` at a time."""
     left = iter(range(calls))

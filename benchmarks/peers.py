@@ -182,13 +182,13 @@ PEERS = (
     Peer("caxton-async", "caxton-async", caxton_async),  # the baseline
     Peer("aiohttp, bare, with json.loads", "aiohttp", bare_aiohttp),
     Peer("aiohttp, idiomatic", "aiohttp", idiomatic_aiohttp),
-    Peer("stripe on aiohttp", "stripe", stripe_aiohttp, 3),
+    Peer("stripe on aiohttp", "stripe", stripe_aiohttp, 3.3),
     Peer("stripe by default (on httpx)", "stripe", stripe_default, 12),
     Peer("increase on aiohttp", "increase", increase, 4.5),
     Peer("modern-treasury on aiohttp", "modern-treasury", modern_treasury, 4.5),
-    Peer("openai on aiohttp", "openai", openai_aiohttp, 8),
+    Peer("openai on aiohttp", "openai", openai_aiohttp, 10),
     Peer("openai by default (on httpx2)", "openai", openai_default),
-    Peer("Authlib, AsyncOAuth2Client", "Authlib", authlib, 6),
+    Peer("Authlib, AsyncOAuth2Client", "Authlib", authlib, 7),
     Peer("httpx", "httpx", httpx, 6),
-    Peer("httpx2", "httpx2", httpx2, 6),
+    Peer("httpx2", "httpx2", httpx2, 6.5),
 )

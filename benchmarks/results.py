@@ -6,9 +6,10 @@ Each `bench_*.py` measures in a process of its own and prints its part of the pa
 import datetime as dt
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,6 +21,8 @@ PACKAGES = (
     *("stripe", "increase", "modern-treasury", "openai", "Authlib", "httpx", "httpx2"),
     *("azure-core", "azure-identity", "aiobotocore", "google-auth", "gcloud-aio-auth"),
 )
+# What was measured, in a line of a table: a ratio, if there is one.
+FIGURE = re.compile(r"[\d.,]+x?")
 HEAD = """\
 # Results
 
@@ -47,6 +50,20 @@ def run(script: Path) -> str:
         return f"## {script.stem}\n\nThis benchmark failed: run `python benchmarks/{script.name}`.\n"
     # What is no part of a page of Markdown is shown as it was printed.
     return part.stdout if part.stdout.startswith("## ") else f"## {script.stem}\n\n```\n{part.stdout}```\n"
+
+
+def goals(parts: Mapping[str, str]) -> str:
+    """Return one table of every line that has a goal."""
+    lines = ["## Goals\n", "| benchmark | what | measured | goal |", "|---|---|---|---|"]
+    for part in parts.values():
+        title = part.partition("\n")[0].removeprefix("## ")
+        for line in part.splitlines():
+            cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+            if line.startswith("|") and cells[-1].endswith((": reached", ": missed")):
+                figures = [n for n, cell in enumerate(cells[:-1]) if FIGURE.fullmatch(cell)]
+                at = max((n for n in figures if cells[n].endswith("x")), default=figures[-1])
+                lines.append(f"| {title} | {', '.join(cells[:at])} | {cells[at]} | {cells[-1]} |")
+    return "\n".join(lines) + "\n"
 
 
 def installed() -> Iterator[str]:
@@ -79,7 +96,7 @@ def main(*names: str) -> None:
         load=load,
         packages=", ".join(installed()),
     )
-    (HERE / "RESULTS.md").write_text("\n".join([head, *parts.values()]), encoding="utf-8")
+    (HERE / "RESULTS.md").write_text("\n".join([head, goals(parts), *parts.values()]), encoding="utf-8")
     draw(parts.get("bench_peers", ""))
 
 

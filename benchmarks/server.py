@@ -50,8 +50,9 @@ class _Static(asyncio.Protocol):
             reply = self.token if TOKEN_PATH in path else _REPLIES.get(path)
             segment = path.split(b"/", 2)[1]
             answer = reply if reply is not None else _BY_SEGMENT.get(segment, self.answer)
-            if segment.endswith(b"ms") and segment != b"0ms":  # `/20ms/...` is answered after 20 milliseconds
-                self.loop.call_later(int(segment[:-2]) / 1000, self.transport.write, answer)
+            delay = segment.removesuffix(b"ms")
+            if delay != segment and delay.isdigit() and int(delay):  # `/20ms/...` is answered after 20 milliseconds
+                self.loop.call_later(int(delay) / 1000, self.transport.write, answer)
             else:
                 self.transport.write(answer)
 

@@ -136,6 +136,16 @@ def test_importing_the_package_brings_only_its_errors() -> None:
     assert printed.stdout.split() == ["set()", "True", "True", "True"]
 
 
+@pytest.mark.parametrize("module", ["batch", "journal"])
+def test_batches_and_journals_need_no_network_library(module: str) -> None:
+    """Who only looks at a journal, plans or reports does not wait for aiohttp to be loaded."""
+    program = f"import sys; from caxton_async.{module} import *; print('aiohttp' in sys.modules)"
+
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert printed.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_methods_of_a_group_are_these(group: str) -> None:
     """Ids, codes and a request object are positional, all else goes by name."""
