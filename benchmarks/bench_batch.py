@@ -36,7 +36,7 @@ SETTLING = 100_000  # rows after which memory should grow no more
 class Calls:
     """A client without a network."""
 
-    settings = SimpleNamespace(origin="http://127.0.0.1:1")
+    settings = SimpleNamespace(origin="http://127.0.0.1:1", deadline_s=60.0)
     credentials = Credentials("ada", "ACME", "a password")
     caller = Caller()
 

@@ -1,6 +1,7 @@
 """What workers do to rows in PostgreSQL, each inside a transaction: take, record, leave, and sweep."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -26,6 +27,7 @@ from caxton_async.journal.states import (
 )
 
 # ruff: noqa: S608 -- statements are put together from constants alone; every value is a parameter
+_log: Final = logging.getLogger("caxton_async")
 GIVEN_UP: Final = "its process ended while it was being sent"
 # How long after its claim a call may still begin; one that waits longer for its turn is recorded as not sent.
 CLAIM_LIFE_S = 30.0
@@ -236,6 +238,8 @@ def _contradict(tx: PgTransaction, row: JournalRow, *, is_paid: bool) -> None:
     differs = row.state is not RowState.RESOLVED or row.status.paid is not is_paid
     note = f"a late answer says that it was {'paid' if is_paid else 'not paid'}, after it was {row.state.value}"
     tx.run(statements.DECIDE, row.id, is_paid, note, "the API", differs)
+    if differs:
+        _log.warning("ALARM: %r of batch %s: %s", row.reference, row.batch, note)
     if row.state is RowState.RESOLVED and differs:
         tx.run("UPDATE rows SET paid = %s WHERE id = %s", is_paid, row.id)
 

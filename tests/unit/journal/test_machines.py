@@ -211,7 +211,9 @@ async def test_rows_of_a_lost_session_are_given_up_after_the_grace(place: Place,
         assert states_of(other, batch.id) == ["accepted", "planned"]
 
 
-async def test_not_paid_waits_until_the_end_of_the_worker_is_certain(place: Place) -> None:
+async def test_not_paid_waits_until_the_end_of_the_worker_is_certain(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     """A row that was given up may be resolved as paid at once, and as not paid when no call can be under way."""
     async with place.open() as journal:
         batch = await plan(journal, 2)
@@ -233,6 +235,7 @@ async def test_not_paid_waits_until_the_end_of_the_worker_is_certain(place: Plac
         # An answer that comes after all is an alarm.
         assert await worker.record(taken[0], outcome()) is Recorded.LATE
         assert [(one.paid, one.who, one.alarm) for one in journal.decisions(batch.id)][-1] == (True, "the API", True)
+        assert "ALARM: 'row-1'" in caplog.text
 
 
 # --- a claim against a sweep, held at each of its statements ---
