@@ -23,6 +23,7 @@ from caxton_async.transport.exchange import (
     SessionConnector,
     SessionExchange,
     can_be_direct,
+    is_session_replaced,
 )
 
 _AUTHENTICATION_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
@@ -64,7 +65,7 @@ class Transport:
         """Open the pool of connections in the running event loop; nothing is connected yet."""
         settings = self._settings
         is_https = settings.root_url.startswith("https")
-        is_direct = not self.through_session and can_be_direct()
+        is_direct = not (self.through_session or is_session_replaced()) and can_be_direct()
         self._loop = asyncio.get_running_loop()
         self._connector: Connector = (Connector if is_direct else SessionConnector)(
             # One connection more than calls: a login never waits for a call that waits for a login.

@@ -34,6 +34,8 @@ _SWITCHING: Final = 101
 NO_HEADERS: Final[Mapping[str, str]] = {}
 # What is given to the socket in one piece: a larger body is written as fast as the socket takes it.
 _MAX_PIECE_BYTES: Final = 2**20
+# What aioresponses and others put a function of theirs in the place of.
+_OWN_REQUEST: Final = aiohttp.ClientSession._request
 
 
 class Exchange(Protocol):
@@ -260,6 +262,11 @@ def _timeouts() -> Callable[[float], aiohttp.ClientTimeout]:
     """Return what makes a timeout for connecting; nearly every attempt has the same, so that it is made once."""
     # aiohttp would round the end of long timeouts up to a whole second, past the deadline.
     return functools.lru_cache(maxsize=64)(functools.partial(aiohttp.ClientTimeout, None, ceil_threshold=math.inf))
+
+
+def is_session_replaced() -> bool:
+    """Tell whether something answers in place of `ClientSession`, as test tools do: what goes past it goes out."""
+    return aiohttp.ClientSession._request is not _OWN_REQUEST
 
 
 @functools.cache

@@ -551,3 +551,16 @@ async def test_a_fault_of_the_http_library_is_not_one_of_the_network(monkeypatch
 
     assert (error.sent, error.safe_to_retry) == (Sent.NO, False)
     assert "missing 1 required" in str(error)
+
+
+async def test_what_answers_in_place_of_the_session_gets_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool that fakes `ClientSession` is not gone past: its test would reach the network."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise TypeError("missing 1 required keyword-only argument")
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", broken)
+    async with opened(Settings(base_url="http://127.0.0.1:9/")) as transport:
+        error = await failure(transport.send(request("http://127.0.0.1:9/")), ConfigurationError)
+
+    assert "missing 1 required" in str(error)
