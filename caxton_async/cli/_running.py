@@ -35,7 +35,7 @@ Begin = Callable[[Journal, "CaxtonClient"], Awaitable[BatchInfo | None]]
 class RunOptions:
     """How a batch is carried out: where its journal is, how many calls are in flight, and who approved it.
 
-    Without `works` it is planned, and left to workers.
+    With `rows` each is shown at the end.  Without `works` it is planned, and left to workers.
     """
 
     where: str
@@ -43,6 +43,7 @@ class RunOptions:
     approved: str | None = None
     approved_by: str | None = None
     as_json: bool = False
+    rows: bool = False
     works: bool = True
 
 
@@ -87,14 +88,15 @@ class _Sending:
             info = await self._begin(journal, view)
             if info is None:
                 return ExitCode.ACCEPTED
+            states = () if options.rows else None
             if not options.works:
-                show_batch(journal, info, as_json=options.as_json)
+                show_batch(journal, info, as_json=options.as_json, states=states)
                 return ExitCode.ACCEPTED
             summary = await self._send(journal, view, info)
             if options.as_json and info.follows is not None:
                 show_batch(journal, journal.batch(info.follows), as_json=True, beside={"new_batch": info.id})
                 return code_of_summary(summary)
-            return show_batch(journal, info, as_json=options.as_json, summary=summary)
+            return show_batch(journal, info, as_json=options.as_json, summary=summary, states=states)
 
     async def _send(self, journal: Journal, view: "CaxtonClient", info: BatchInfo) -> BatchSummary:
         with Progress(info.name, Counter(journal.counts(info.id))) as progress:

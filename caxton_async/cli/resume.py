@@ -21,6 +21,7 @@ def resume(  # noqa: PLR0913 -- each is an option of the command
     concurrency: int = CONCURRENCY,
     approved: str | None = None,
     by: str | None = None,
+    rows: bool = False,
     yes: bool = False,
     json: bool = False,
 ) -> int:
@@ -32,6 +33,7 @@ def resume(  # noqa: PLR0913 -- each is an option of the command
         concurrency: How many calls are in flight at once.
         approved: Carry out only the plan of this digest.
         by: Who approved it; you, if not given.
+        rows: Show each row at the end.
         yes: Do it in production.
         json: Print the result as JSON.
     """
@@ -43,11 +45,8 @@ def resume(  # noqa: PLR0913 -- each is an option of the command
     async def begin(_journal: Journal, _client: "CaxtonClient") -> BatchInfo:
         return found
 
+    where, who = location_of(journal), None if approved is None else who_decides(by)
     options = RunOptions(
-        where=location_of(journal),
-        concurrency=concurrency,
-        approved=approved,
-        approved_by=None if approved is None else who_decides(by),
-        as_json=json,
+        where=where, concurrency=concurrency, approved=approved, approved_by=who, as_json=json, rows=rows
     )
     return carry_out(configuration, options, begin)

@@ -21,6 +21,7 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     delimiter: str | None = None,
     encoding: str | None = None,
     column: tuple[str, ...] = (),
+    rows: bool = False,
     yes: bool = False,
     json: bool = False,
 ) -> int:
@@ -43,6 +44,7 @@ def run(  # noqa: PLR0913 -- each is an option of the command
         delimiter: What stands between the cells of a CSV file, such as ";".
         encoding: The encoding of a CSV file, such as cp1252.
         column: The header of a field that is not found by itself, such as amount=Betrag.
+        rows: Show each row at the end.
         yes: Do it in production.
         json: Print the result as JSON.
     """
@@ -59,7 +61,7 @@ def run(  # noqa: PLR0913 -- each is an option of the command
 
     call = find_endpoint(endpoint)
     form = InputOptions(delimiter=delimiter, encoding=encoding, sheet=sheet, columns=dict(map(split_pair, column)))
-    rows = InputFile(file, call, form, check_of(call))
+    read = InputFile(file, call, form, check_of(call))
     plan = PlanOptions(
         name=path_text(Path(name or file.stem)),
         allow_duplicates=allow_duplicates,
@@ -70,11 +72,11 @@ def run(  # noqa: PLR0913 -- each is an option of the command
     )
     where = location_of(journal)
     if dry_run:
-        return show_file_plan(where, rows, binding_if_known(), plan, as_json=json)
+        return show_file_plan(where, read, binding_if_known(), plan, as_json=json)
     configuration = read_environment()
     check_production(configuration, call, yes=yes)
     if holds_secret(call.returns):
         raise Failure(f"the result of {endpoint} holds a secret, which a batch does not keep: use caxton call for each")
     in_flight = CONCURRENCY if concurrency is None else concurrency
-    options = RunOptions(where=where, concurrency=in_flight, as_json=json, works=not no_work)
-    return carry_out(configuration, options, begin_file(where, rows, plan))
+    options = RunOptions(where=where, concurrency=in_flight, as_json=json, rows=rows, works=not no_work)
+    return carry_out(configuration, options, begin_file(where, read, plan))

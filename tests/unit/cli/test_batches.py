@@ -293,13 +293,14 @@ async def test_two_runs_of_one_batch_share_it(desk: Desk) -> None:
     process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "1", "--json")
     await held.hit()
     status = await desk.caxton("status", "may", "--rows", "--json")
-    second = await desk.caxton("resume", "may", "--json")
+    second = await desk.caxton("resume", "may", "--rows", "--json")
     held.release()
     first = await desk.end(process)
 
     assert [row["state"] for row in data_of(status)["rows"]] == ["sending", *["planned"] * 39]
     assert (status.code, second.code, first.code) == (4, 4, 0)
     assert data_of(second)["counts"] == {"sending": 1, "accepted": 39}
+    assert [row["state"] for row in data_of(second)["rows"]] == ["sending", *["accepted"] * 39]
     assert data_of(first)["counts"] == {"accepted": 40}
     assert len(desk.moved) == len(set(desk.moved)) == 40
 
