@@ -171,7 +171,7 @@ def batch_entry(journal: JournalReader, info: BatchInfo) -> dict[str, Any]:
         "name": info.name,
         "endpoint": info.endpoint,
         "total": info.total,
-        "counts": {state.value: count for state, count in counts.items() if count},
+        "counts": {state.value: count for state, count in counts.items()},
         "paused": info.paused_reason,
         "created_at": as_utc(info.created_at),
     }

@@ -89,7 +89,9 @@ def _show_all(journal: str | None, *, as_json: bool) -> int:
 
 def _line(entry: dict[str, object]) -> list[object]:
     counts = entry["counts"]
-    states = ", ".join(f"{count} {state}" for state, count in counts.items()) if isinstance(counts, dict) else ""
+    states = (
+        ", ".join(f"{count} {state}" for state, count in counts.items() if count) if isinstance(counts, dict) else ""
+    )
     return [
         *(entry["batch"], entry["name"], entry["endpoint"], entry["total"], states.replace("_", " ")),
         *("yes" if entry["paused"] else "", str(entry["created_at"])[:16]),

@@ -43,7 +43,7 @@ def batch_record(journal: JournalReader, info: BatchInfo, summary: BatchSummary)
         "name": info.name,
         "endpoint": info.endpoint,
         "total": info.total,
-        "counts": {state.value: count for state, count in summary.counts.items() if count},
+        "counts": {state.value: count for state, count in summary.counts.items()},
         "paused": summary.paused,
         "reasons": [{"state": each.state.value, "reason": each.reason, "rows": each.rows} for each in summary.reasons],
     }

@@ -33,8 +33,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def data_of(done: Done) -> dict[str, Any]:
-    """Return what a command printed as JSON."""
-    found: dict[str, Any] = json.loads(done.out)
+    """Return what a command printed as JSON, of the counts those above zero."""
+
+    def without_zeros(found: dict[str, Any]) -> dict[str, Any]:
+        return {**found, "counts": {state: count for state, count in found["counts"].items() if count}}
+
+    found: dict[str, Any] = json.loads(
+        done.out, object_hook=lambda each: without_zeros(each) if "counts" in each else each
+    )
     return found
 
 
