@@ -37,7 +37,7 @@ class EncodeError(ValueError):
         return place(start, self.path)
 
 
-def encode(request: object, leave_out: AbstractSet[str]) -> bytes | None:
+def encode(request: object, leave_out: frozenset[str]) -> bytes | None:
     """Return `request` as JSON, without the attributes `leave_out` and those that are None.
 
     None means that there is nothing to send: the class has no other attributes.
@@ -55,7 +55,7 @@ def encode(request: object, leave_out: AbstractSet[str]) -> bytes | None:
     raise EncodeError("holds a value that JSON cannot carry")
 
 
-def form(request: object, leave_out: AbstractSet[str]) -> bytes:
+def form(request: object, leave_out: frozenset[str]) -> bytes:
     """Return `request` as the fields of a form, with the constants that its kind of request has.
 
     **Raises** EncodeError when a value has no plain text form.
@@ -67,7 +67,7 @@ def form(request: object, leave_out: AbstractSet[str]) -> bytes:
     return _urlencoded({**_FORM_CONSTANTS.get(type(request), {}), **given}).encode("ascii")
 
 
-def query(request: object, leave_out: AbstractSet[str]) -> str:
+def query(request: object, leave_out: frozenset[str]) -> str:
     """Return `request` as a query, empty when there is nothing to ask.
 
     **Raises** EncodeError when a value is a secret, or has no plain text form.
@@ -134,7 +134,7 @@ def _container_to_jsonable(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _given(request: object, leave_out: AbstractSet[str]) -> dict[str, object]:
+def _given(request: object, leave_out: frozenset[str]) -> dict[str, object]:
     """Return the attributes of `request` that are not None, by their spelling on the wire."""
     kind: Any = type(request)
     names = _wire_names(kind, leave_out)
@@ -142,7 +142,7 @@ def _given(request: object, leave_out: AbstractSet[str]) -> dict[str, object]:
 
 
 @lru_cache(maxsize=1024)
-def _wire_names(cls: type, leave_out: AbstractSet[str]) -> tuple[tuple[str, str, bool], ...]:
+def _wire_names(cls: type, leave_out: frozenset[str]) -> tuple[tuple[str, str, bool], ...]:
     """Return the attributes that are sent, their spelling on the wire, and whether a number is written as text."""
     names = spellings(cls).items()
     return tuple((name, wire, (cls, wire) in _AS_TEXT) for name, wire in names if name not in leave_out)
@@ -157,7 +157,7 @@ def _urlencoded(values: Mapping[str, str]) -> str:
     raise EncodeError("holds half a character")
 
 
-def _members(request: object, leave_out: AbstractSet[str] = frozenset()) -> dict[str, object]:
+def _members(request: object, leave_out: frozenset[str] = frozenset()) -> dict[str, object]:
     """Return the members of the object that a request is on the wire."""
     kind: Any = type(request)
     members: dict[str, object] = {}

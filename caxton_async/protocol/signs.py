@@ -64,7 +64,7 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
         seen = _look_around(raw, outside, containers)
         around, beside, unsettled, containers = seen.kind, seen.culprit, seen.unsettled, seen.left
     culprits: dict[int, Object] = {}
-    parts = [content]
+    parts: list[object] = [content]
     says = _walk(parts, within, containers, culprits)
     unsettled |= says & _UNSETTLED
     said = _TOGETHER[says & _SAID] if says & _SAID else "silent" if model else "empty"
