@@ -122,14 +122,14 @@ class TokenHolder:
         self._failure = None
         self._fetcher.lift_hold()
 
-    def replace(self, work: Callable[[], Coroutine[Any, Any, Token | FailedLogin]]) -> None:
-        """Run `work` in place of a login, under the same locks; calls wait for the token that it returns.
+    def replace(self, work: Callable[[], Coroutine[Any, Any, Token | FailedLogin]]) -> asyncio.Task[Any]:
+        """Return what runs `work` in place of a login, under the same locks; calls wait for the token of it.
 
         **Raises** ConfigurationError when the client is closed.
         """
         if self._closed:
             raise ConfigurationError(CLOSED.message)
-        launch(self._fetcher.exclusively(work), _ROTATION, self._tasks, self._end)
+        return launch(self._fetcher.exclusively(work), _ROTATION, self._tasks, self._end)
 
     async def current(self) -> Token:
         """Return a token for `work` of `replace`, and give it to no other call.
@@ -172,7 +172,7 @@ class TokenHolder:
                 return
             self._is_rejected, self._not_before = False, now + _LOGIN_AFTER_REJECTION_S
         used = self._rejected if self._token is None else self._token.access_token
-        launch(self._fetcher.fetch(used), "caxton token", self._tasks, self._end)
+        _ = launch(self._fetcher.fetch(used), "caxton token", self._tasks, self._end)  # `_tasks` keeps it
 
     def _resume(self) -> None:
         self._pause = None
@@ -205,13 +205,14 @@ def launch(
     name: str,
     tasks: set[asyncio.Task[Any]],
     end: Callable[[asyncio.Task[Any]], None],
-) -> None:
+) -> asyncio.Task[Any]:
     """Start the one kind of task that the client has; `end` is called with it when it is over."""
     # In an empty context, so that what one caller has set (a span, a request id) does not cling to the login.
     task = asyncio.create_task(work, name=name, context=contextvars.Context())
     tasks.add(task)
     # Not a `finally` in the task, which does not run when the task is cancelled before its first step.
     task.add_done_callback(end)
+    return task
 
 
 CLOSED: Final = NoToken(

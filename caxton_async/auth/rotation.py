@@ -24,6 +24,10 @@ _STUCK: Final = (
     "the password was reset, the answer with the new one was lost, and the old token works no more: ask the vendor to "
     "reset the credentials of this client, then generate a password"
 )
+_CUT_OFF: Final = (
+    "the client was closed while its password was reset, and maybe neither the old one nor a new one works: call "
+    "auth.generate_password(), or ask the vendor to reset the credentials of this client"
+)
 _VOID: Final = "the password was reset and there is no new one: call auth.generate_password()"
 
 
@@ -49,10 +53,9 @@ class HeldToken:
         self.token = await self._holder.current()
         return self.token
 
-    def reject(self, token: Token, caller: Caller) -> bool:  # noqa: ARG002  # a rotation is made for nobody else
+    def reject(self, token: Token, caller: Caller) -> bool:  # noqa: ARG002  # a rotation has one token, and no view
         """Use a rejected token no more."""
-        if self.token is token:
-            self.token = None
+        self.token = None
         return False
 
 
@@ -94,7 +97,9 @@ class Rotation:
         run = self._run
         if run is None:
             run = _RotationRun()
-            self._holder.replace(lambda: self._work(run))
+            task = self._holder.replace(lambda: self._work(run))
+            # Not a `finally` in the work, which does not begin when the client is closed before its turn has come.
+            task.add_done_callback(lambda _: self._end(run))
             self._run = run
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if keep is not None and not run.is_kept:
@@ -123,15 +128,16 @@ class Rotation:
         except CaxtonError as error:
             run.error = error.with_traceback(None)
         except asyncio.CancelledError:
-            if run.generated is None and not held.can_log_in:
-                run.error = OutcomeUnknown(f"the client was closed during a rotation: {_STUCK}")
+            if run.generated is None and held.token is not None:
+                run.error = OutcomeUnknown(_CUT_OFF)
             raise
-        finally:
-            self._run = None
-            run.ended.set()
         if held.can_log_in and held.token is not None:
             return held.token
         return FailedLogin(ConfigurationError, _VOID if not held.can_log_in else str(run.error))
+
+    def _end(self, run: _RotationRun) -> None:
+        self._run = None
+        run.ended.set()
 
     async def _new_password(self, held: HeldToken) -> GeneratedPassword:
         problem: CaxtonError | None = None

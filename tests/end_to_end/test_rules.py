@@ -352,7 +352,7 @@ async def test_closing_twice_or_unopened_is_harmless() -> None:
         assert emulator.count("create_wallet") == 1
 
 
-@pytest.mark.parametrize("call", ["create", "access_token", "generate_password"])
+@pytest.mark.parametrize("call", ["create", "access_token", "generate_password", "rotate_password"])
 async def test_a_client_that_is_not_open_says_so(call: str) -> None:
     """A call before `async with`, or after it, is an error that says what to do."""
     async with Emulator() as emulator:
@@ -361,6 +361,7 @@ async def test_a_client_that_is_not_open_says_so(call: str) -> None:
             "create": lambda: caxton.wallets.create("w"),
             "access_token": caxton.auth.access_token,
             "generate_password": caxton.auth.generate_password,
+            "rotate_password": caxton.auth.rotate_password,
         }
 
         before = await failure(calls[call](), ConfigurationError)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import time_machine
 from attrs import evolve
 
 from caxton_async import (
+    ApiError,
     AuthenticationFailed,
     CaxtonClient,
     ConfigurationError,
@@ -243,6 +245,30 @@ def test_a_store_that_fails_stops_no_call(step: str, how: object, caplog: pytest
     assert "s3cret" not in caplog.text
 
 
+async def test_a_store_without_holds_shares_tokens_alone() -> None:
+    """A hold that the store does not take holds back this process."""
+    memory = MemoryStore()
+    store: Any = SimpleNamespace(lock=memory.lock, load=memory.load, save=memory.save)
+    fault = Fault("login_error", endpoint=LOGIN, variant="invalid_grant", times=None)
+    async with Emulator(faults=[fault]) as emulator, client(emulator, store=store) as caxton:
+        for _ in range(3):
+            await failure(wallet(caxton), LoginRefused)
+
+        assert emulator.count(LOGIN) == 1
+
+
+@virtual
+async def test_closing_waits_for_no_store(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that hangs is left, and not warned of, when the client is closed."""
+    async with Emulator() as emulator:
+        async with client(emulator, store=Faulty("load", "hangs")) as caxton:
+            waiting = asyncio.create_task(wallet(caxton))
+            await asyncio.sleep(1)
+        await failure(waiting, ConfigurationError)
+
+    assert "the token store" not in caplog.text
+
+
 # --- O: holds are shared ---
 
 
@@ -403,6 +429,44 @@ async def test_a_password_that_is_lost_for_good_says_what_to_ask_for() -> None:
         assert emulator.logins == 1
 
 
+@pytest.mark.parametrize("lost", [0, 2], ids=["reset", "reset-lost"])
+async def test_a_password_that_is_refused_leaves_what_the_reset_left(lost: int) -> None:
+    """Where no new password is made, its error is raised; after a reset the client says how to get one."""
+    async with Emulator() as emulator, client(emulator) as caxton:
+        await wallet(caxton)
+        emulator.faults.add(Fault("failing_envelope", endpoint="generate_password", times=2 if lost else 1))
+        if lost:
+            emulator.faults.add(Fault("reset_after_read", endpoint="reset_credentials", times=2))
+
+        await failure(caxton.auth.rotate_password(), ApiError)
+        [after] = await outcomes([wallet(caxton)])
+
+        assert emulator.count("reset_credentials") == (lost or 1)
+        assert ("generate one" in str(after)) != bool(lost)
+        await caxton.auth.generate_password()
+        await wallet(caxton)
+
+
+async def test_a_second_answer_that_is_lost_ends_the_rotation() -> None:
+    """A rotation is tried in two rounds, also where the old token outlives each reset."""
+    async with Emulator(tokens_survive_reset=True) as emulator, client(emulator) as caxton:
+        emulator.faults.add(Fault("reset_after_work", endpoint="generate_password", times=2))
+
+        error = await failure(caxton.auth.rotate_password(), OutcomeUnknown)
+
+        assert "ask the vendor" in str(error)
+        assert (emulator.count("reset_credentials"), emulator.count("generate_password")) == (2, 2)
+
+
+async def test_a_password_that_is_refused_is_not_reset() -> None:
+    """A rotation that cannot log in raises that, and changes nothing."""
+    fault = Fault("login_error", endpoint=LOGIN, variant="invalid_grant")
+    async with Emulator(faults=[fault]) as emulator, client(emulator) as caxton:
+        await failure(caxton.auth.rotate_password(), LoginRefused)
+
+        assert emulator.count("reset_credentials") == 0
+
+
 @pytest.mark.parametrize("fault", ["failing_envelope", "refuse"])
 @virtual
 async def test_a_reset_that_fails_changes_nothing(fault: str) -> None:
@@ -421,7 +485,8 @@ async def test_a_reset_that_fails_changes_nothing(fault: str) -> None:
         assert (emulator.count("generate_password"), emulator.logins) == (0, 1)
 
 
-async def test_a_keep_that_fails_fails_its_own_caller_alone() -> None:
+@pytest.mark.parametrize("error", [OSError("disk full"), asyncio.CancelledError()], ids=["error", "cancelled"])
+async def test_a_keep_that_fails_fails_its_own_caller_alone(error: BaseException) -> None:
     """Each caller's `keep` is awaited once; one that raises raises to its own caller when all is done."""
     kept = []
 
@@ -429,7 +494,7 @@ async def test_a_keep_that_fails_fails_its_own_caller_alone() -> None:
         kept.append(generated)
 
     async def broken(_: GeneratedPassword) -> None:
-        raise OSError("disk full")
+        raise error
 
     async with Emulator() as emulator, client(emulator) as caxton:
         await wallet(caxton)
@@ -437,8 +502,29 @@ async def test_a_keep_that_fails_fails_its_own_caller_alone() -> None:
         await wallet(caxton)
 
         assert kept == [good]
-        assert isinstance(bad, OSError)
+        assert type(bad) is type(error)
         assert emulator.logins == 2
+
+
+async def test_a_keep_that_comes_late_is_awaited() -> None:
+    """Who asks while the new password is tried gets it, and has it kept."""
+    kept = []
+
+    async def keep(generated: GeneratedPassword) -> None:
+        kept.append(generated)
+
+    async with Emulator() as emulator, client(emulator) as caxton:
+        await wallet(caxton)
+        login = hold(emulator)
+        first = asyncio.create_task(caxton.auth.rotate_password())
+        await login.hit()
+        second = asyncio.create_task(caxton.auth.rotate_password(keep=keep))
+        login.release()
+
+        assert kept == []
+        assert await first == await second
+        assert kept == [await second]
+        assert emulator.count("generate_password") == 1
 
 
 async def test_a_cancelled_rotator_leaves_the_rotation_to_the_others() -> None:
@@ -475,6 +561,42 @@ async def test_closing_waits_for_a_rotation() -> None:
         generated = await rotation
 
         assert generated.client_password.reveal() in emulator.ledger.accounts.main.passwords
+
+
+@pytest.mark.parametrize(
+    ("moment", "kind"),
+    [
+        (LOGIN, ConfigurationError),
+        ("reset_credentials", OutcomeUnknown),
+        ("generate_password", OutcomeUnknown),
+        ("keep", GeneratedPassword),
+    ],
+)
+async def test_closing_at_once_tells_what_is_known_of_the_rotation(moment: str, kind: type) -> None:
+    """A client that waits for nothing says whether the old password works, and hangs nobody who rotates."""
+    keeping = asyncio.Event()
+
+    async def keep(_: GeneratedPassword) -> None:
+        keeping.set()
+        await asyncio.Event().wait()
+
+    async with Emulator() as emulator, client(emulator) as caxton:
+        if moment == LOGIN:
+            held = hold(emulator)
+            first = asyncio.create_task(wallet(caxton))  # whose login the rotation waits for
+            await held.hit()
+        else:
+            first = asyncio.create_task(wallet(caxton))
+            await first
+            held = hold(emulator, moment) if moment != "keep" else None
+        rotation = asyncio.create_task(caxton.auth.rotate_password(keep=keep))
+        await (keeping.wait() if held is None else held.hit())
+        await asyncio.sleep(0)
+
+        await caxton.aclose(drain_s=0)
+        [outcome, _] = await outcomes([rotation, first])
+
+        assert type(outcome) is kind
 
 
 async def test_an_account_has_its_own_way_to_a_password() -> None:

@@ -163,6 +163,12 @@ MUTATIONS = (
         (f"{RULES}::test_a_rotation_under_load_harms_nobody",),
     ),
     Mutation(
+        "a rotation that was cut off by closing is unknown",
+        "caxton_async.auth.rotation:OutcomeUnknown",
+        returning(None),
+        (f"{RULES}::test_closing_at_once_tells_what_is_known_of_the_rotation",),
+    ),
+    Mutation(
         "a commit that is kept back is tried again",
         "caxton_async.auth.stores.sqlite:_commit",
         lambda database: bool(database.execute("COMMIT")),
