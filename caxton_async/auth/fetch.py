@@ -137,8 +137,6 @@ def outcome_of(task: "asyncio.Task[Any]") -> Token | NoToken | FailedLogin:
         case None:
             outcome: Token | NoToken | FailedLogin = task.result()
             return outcome
-        case AuthenticationFailed() | ConfigurationError() as error:
-            return FailedLogin(type(error), str(error))
         case TimeoutError():
             return FailedLogin(AuthenticationFailed, "the login could not be done in time")
         case error:

@@ -140,11 +140,12 @@ def can_read(returns: Any) -> bool:
 
 def _problem(read_again: Callable[[], object]) -> DecodeError:
     """Read what did not fit once more, in detail, to find out what and where."""
+    found = DecodeError("is not as expected")  # a class of the user's may raise once, and not again
     try:
         read_again()
     except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
-        return _locate(error)
-    return DecodeError("is not as expected")
+        found = _locate(error)
+    return found
 
 
 def _locate(error: Exception) -> DecodeError:

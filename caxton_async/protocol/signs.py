@@ -175,21 +175,17 @@ def find_status(model: object) -> Object | None:
 
 
 def path_to(answer: object, target: object) -> str:
-    """Return the path to an object in an answer; only the branch that is looked at is kept in memory."""
+    """Return the path to an object that is in an answer; only the branch that is looked at is kept in memory."""
     branch: list[tuple[str | int, Iterator[tuple[str | int, object]]]] = [("$", iter(_items(answer)))]
-    if answer is target:
-        return "$"
-    while branch:
+    value = answer
+    while value is not target:
         step = next(branch[-1][1], None)
         if step is None:
             branch.pop()
             continue
         key, value = step
-        if value is target:
-            return place("$", (*(name for name, _ in branch[1:]), key))
-        if type(value) is dict or type(value) is list:
-            branch.append((key, iter(_items(value))))
-    return "$"
+        branch.append((key, iter(_items(value))))
+    return place("$", tuple(name for name, _ in branch[1:]))
 
 
 def _items(value: object) -> Iterable[tuple[str | int, object]]:

@@ -62,10 +62,10 @@ class _Body(aiohttp.Payload):
         self._size = len(body)
         self.is_written = False
 
-    async def write_with_length(
+    async def write(
         self,
         writer: "AbstractStreamWriter",
-        content_length: int | None,  # noqa: ARG002  # it is the body's
+        content_length: int | None = None,  # noqa: ARG002  # it is the body's
     ) -> None:
         """Write the body, and wait until the socket has taken it."""
         body: bytes = self._value
@@ -75,9 +75,7 @@ class _Body(aiohttp.Payload):
                 await writer.drain()
         self.is_written = True
 
-    async def write(self, writer: "AbstractStreamWriter") -> None:
-        """Write the body, as aiohttp does within a form."""
-        await self.write_with_length(writer, None)
+    write_with_length = write
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the body as text."""

@@ -5,6 +5,7 @@ import hashlib
 import time
 import warnings
 
+import aiohttp
 import pytest
 import time_machine
 from attrs import evolve
@@ -13,6 +14,7 @@ from caxton_async import (
     AssumedPathWarning,
     AuthenticationFailed,
     ConfigurationError,
+    Event,
     InvalidRequest,
     LoginRefused,
     NotAuthorised,
@@ -54,6 +56,7 @@ async def test_a_password_may_be_given_by_a_callable(kind: type) -> None:
     [
         pytest.param(None, ConfigurationError, id="nothing"),
         pytest.param("", ConfigurationError, id="an-empty-string"),
+        pytest.param("canary\n", ConfigurationError, id="a-line-break"),
         pytest.param(7, AuthenticationFailed, id="a-number"),
         pytest.param(OSError("canary"), AuthenticationFailed, id="an-error"),
         pytest.param(TimeoutError(), AuthenticationFailed, id="a-timeout"),
@@ -79,6 +82,19 @@ async def test_a_callable_without_a_password_fails_those_who_wait(given: object,
         assert emulator.requests == []
         for error in errors:
             assert_clean(error, ["canary"])
+
+
+async def test_a_login_that_the_http_library_fails_is_said_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TypeError inside the HTTP library is neither a refused password nor a failure of the network."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("missing 1 required keyword-only argument")
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", broken)
+    async with Emulator() as emulator, client(emulator) as caxton:
+        error = await failure(caxton.wallets.create("w"), ConfigurationError)
+
+    assert "missing 1 required" in str(error)
 
 
 async def test_without_a_password_a_login_says_what_to_do() -> None:
@@ -322,6 +338,24 @@ async def test_calls_in_flight_end_with_what_is_known_when_the_client_is_closed(
 
 
 @virtual
+async def test_closing_ends_a_call_that_is_to_be_tried_again() -> None:
+    """A call that waits for its next attempt is told that the client is closed."""
+    retrying = asyncio.Event()
+
+    def hear(event: Event) -> None:
+        if event.kind == "retry":
+            retrying.set()
+
+    fault = Fault("server_error_before", endpoint="list_banks", times=None)
+    async with Emulator(faults=[fault]) as emulator, client(emulator, on_event=hear) as caxton:
+        call = asyncio.create_task(caxton.banks.list())
+        await retrying.wait()
+        await caxton.aclose()
+
+        await failure(call, ConfigurationError)
+        assert emulator.count("list_banks") == 1
+
+
 async def test_closing_waits_for_calls_that_were_sent() -> None:
     """A call in flight may end within `drain_s`; what waits for a place or a login is told at once."""
     async with Emulator() as emulator:

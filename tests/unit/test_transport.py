@@ -163,6 +163,21 @@ async def test_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
     assert server.requests == []
 
 
+async def test_a_file_of_certificates_is_trusted(authority: trustme.CA, tmp_path: Path) -> None:
+    """The authority in `ca_file` is trusted; a file that is not there, or holds none, is named."""
+    context, _ = contexts(authority)
+    path, empty = tmp_path / "ca.pem", tmp_path / "empty.pem"
+    authority.cert_pem.write_to_path(path)
+    empty.touch()
+    async with served(Server(), context) as port:
+        settings = Settings(base_url=f"https://127.0.0.1:{port}/", ca_file=str(path))
+        async with opened(settings) as transport:
+            assert (await transport.send(request(settings.root_url))).status == 200
+    for bad in (tmp_path / "none.pem", empty):
+        with pytest.raises(ConfigurationError, match=bad.name):
+            own_ssl_context(str(bad))
+
+
 async def test_tls_before_1_2_is_refused(authority: trustme.CA) -> None:
     """A server that knows only TLS 1.1 gets no request."""
     context, mine = contexts(authority)
@@ -283,6 +298,13 @@ async def test_a_call_leaves_nothing_in_the_context_of_its_caller() -> None:
 # --- bodies ---
 
 
+@pytest.fixture(params=[False, True], ids=["direct", "session"])
+def through_session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Send in one way and in the other."""
+    monkeypatch.setattr(Transport, "through_session", request.param)
+    return bool(request.param)
+
+
 @pytest.mark.parametrize("size", [0, 1, 1023, 1024])
 @pytest.mark.parametrize("parts", [1, 2, 7])
 async def test_a_body_of_the_largest_size_is_read_whole(size: int, parts: int) -> None:
@@ -296,7 +318,7 @@ async def test_a_body_of_the_largest_size_is_read_whole(size: int, parts: int) -
 
 @pytest.mark.parametrize("size", [1025, 5000, 300_000])
 @pytest.mark.parametrize("parts", [1, 2, 7])
-async def test_a_body_that_is_too_large_is_a_flaw(size: int, parts: int) -> None:
+async def test_a_body_that_is_too_large_is_a_flaw(size: int, parts: int, through_session: bool) -> None:
     """A body over the limit is not read to its end, and nothing of it is kept."""
     reply = await exchange(b"x" * size, parts, limit=1024)
 
@@ -360,7 +382,7 @@ async def test_a_server_that_speaks_first_gets_no_request(authority: trustme.CA)
 
 @pytest.mark.parametrize("parts", [[ANSWER], [ANSWER[:-2], ANSWER[-2:]]], ids=["at-once", "body-later"])
 @virtual
-async def test_an_answer_that_comes_with_the_end_of_its_time_counts(parts: list[bytes]) -> None:
+async def test_an_answer_that_comes_with_the_end_of_its_time_counts(parts: list[bytes], through_session: bool) -> None:
     """A reply that is whole when the time is up, and has not been looked at yet, is the reply."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -461,7 +483,7 @@ async def test_a_header_of_a_gateway_is_read() -> None:
 )
 @pytest.mark.parametrize("size", [0, 100, 20_000_000], ids=["no-body", "small", "large"])
 async def test_a_reply_that_begins_before_the_request_has_ended_is_early(
-    size: int, answer_first: bool, early: bool
+    size: int, answer_first: bool, early: bool, through_session: bool
 ) -> None:
     """A reply is early when it begins while the socket has not yet taken the last byte of the request."""
 
@@ -516,6 +538,49 @@ async def test_a_proxy_that_refuses_is_named(header: str, said: str) -> None:
 
     assert "the proxy answered 407" in str(error)
     assert said in str(error)
+
+
+async def test_a_proxy_is_logged_in_to() -> None:
+    """A request over plain HTTP is handed to the proxy itself, with the login that stands in its URL."""
+    server = Server()
+    async with served(server) as port:
+        settings = Settings(base_url="http://127.0.0.1:9/", proxy=f"http://ada:s3cret@127.0.0.1:{port}")
+        async with opened(settings) as transport:
+            await transport.send(request("http://127.0.0.1:9/"))
+
+    [head] = server.requests
+    assert head.startswith(b"GET http://127.0.0.1:9/ HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic YWRhOnMzY3JldA==" in head
+
+
+async def test_the_session_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a connection that was used before breaks under a GET, `ClientSession` would send it again by itself."""
+    monkeypatch.setattr(Transport, "through_session", True)
+    server = Server()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER)
+        server.requests += [first, await reader.readuntil(b"\r\n\r\n")]
+        writer.close()
+
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            replies = [await transport.send(request(url)) for _ in range(2)]
+
+    assert [reply.flaw for reply in replies] == [None, "the connection failed (DispatchedTwice)"]
+    assert len(server.requests) == 2
+
+
+async def test_a_proxy_that_is_not_there_is_named() -> None:
+    """A connection that the proxy's host refuses is said to be the proxy's."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        proxy = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    async with opened(Settings(base_url="https://caxton.invalid/", proxy=proxy)) as transport:
+        error = await failure(transport.send(request("https://caxton.invalid/")), NotSent)
+
+    assert "the proxy could not be reached (ConnectionRefusedError)" in str(error)
 
 
 async def test_parts_of_aiohttp_that_changed_are_not_used(

@@ -13,7 +13,7 @@ import tempfile
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -144,9 +144,8 @@ def _make(path: Path) -> None:
     descriptor, draft = tempfile.mkstemp(dir=path.parent)  # with O_EXCL, O_NOFOLLOW and the mode 0600
     os.close(descriptor)
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another process was quicker
+        with suppress(FileExistsError):  # another process was quicker
+            os.link(draft, path)
     finally:
         os.unlink(draft)  # noqa: PTH108
 
@@ -176,7 +175,7 @@ def _is_done(database: sqlite3.Connection, statement: str) -> bool:
     """Run a statement that another process may keep from being done for now."""
     try:
         database.execute(statement)
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
             return False
         raise

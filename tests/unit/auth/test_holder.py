@@ -15,7 +15,8 @@ from caxton_async.auth.holder import TokenHolder
 from caxton_async.auth.stores import MemoryStore
 from caxton_async.auth.token import Clocks, Token
 from caxton_async.events import CallProgress
-from tests.support.harness import assert_clean, failure, outcomes
+from caxton_async.protocol.request import Caller
+from tests.support.harness import VirtualLoop, assert_clean, failure, outcomes, virtual
 
 LIFE_S = 10_000  # ages 1,000 s and expires 30 s before its end
 
@@ -413,6 +414,41 @@ async def test_a_caller_cancelled_in_the_moment_the_token_comes_stays_cancelled(
 
     assert tasks[0].cancelled()
     assert outcome[1:] == ["token-1", "token-1"]
+
+
+@virtual
+async def test_a_caller_cancelled_as_its_time_runs_out_stays_cancelled() -> None:
+    """Where the cancellation and the deadline are seen in one turn of the loop, the first of them counts."""
+    login = Login(Clock())
+    login.hold()
+    tokens = holder(login, login.clock)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    waiting = asyncio.create_task(tokens.get(CallProgress("create_wallet", "id-1", started=0, deadline=2.0)))
+    loop.call_at(1.0, waiting.cancel)
+    await login.started.wait()
+    loop.now = 3.0  # the loop was blocked
+
+    [outcome] = await outcomes([waiting])
+    await tokens.aclose()
+
+    assert isinstance(outcome, asyncio.CancelledError)
+
+
+@virtual
+async def test_no_login_is_made_later_for_callers_who_are_gone() -> None:
+    """When the next login after a rejection may be made, and nobody waits for it any more, none is."""
+    login = Login(Clock())
+    tokens = holder(login, login.clock)
+    for name in ("one", "two"):
+        tokens.reject(await tokens.get(call()), Caller(identity_number=name))
+    waiting = asyncio.create_task(tokens.get(call()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(10)
+
+    assert waiting.cancelled()
+    assert login.count == 2
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before-its-first-step", "under-way"])

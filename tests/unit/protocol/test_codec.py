@@ -354,8 +354,17 @@ def test_a_token_of_another_type_is_no_token_of_ours() -> None:
 
 @pytest.mark.parametrize(
     ("value", "columns"),
-    [("A,B", ("A", "B")), (" A , B\r\n", ("A", "B")), ("A", ("A",)), (None, None), ("", None), ("  ", None), (5, None)],
-    ids=["two", "spaces", "one", "null", "empty", "blank", "number"],
+    [
+        ("A,B", ("A", "B")),
+        (["A", "B"], ("A", "B")),
+        (" A , B\r\n", ("A", "B")),
+        ("A", ("A",)),
+        (None, None),
+        ("", None),
+        ("  ", None),
+        (5, None),
+    ],
+    ids=["two", "list", "spaces", "one", "null", "empty", "blank", "number"],
 )
 def test_a_column_format_is_a_list_of_names(value: object, columns: tuple[str, ...] | None) -> None:
     """Names joined by commas become a tuple; none, None."""
@@ -609,6 +618,13 @@ def _swapped(value: object) -> object:
     if isinstance(value, dict):
         return {key.swapcase(): _swapped(item) for key, item in value.items()}
     return [_swapped(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_result_is_found_whatever_the_case_of_the_way_to_it() -> None:
+    """An endpoint of the user's own may have its result at members that no documented answer has."""
+    reader = codec.envelope_reader(Line, ("Odd", "Way"))
+
+    assert reader({"Content": {"Model": {"ODD": {"way": {"Amount": 1}}}}}, is_settled=False).model == Line(Decimal(1))
 
 
 @pytest.mark.parametrize("value", ["text", ["AccountName"], 5, None, True], ids=repr)

@@ -11,7 +11,7 @@ from caxton_async import endpoints as e
 from caxton_async import models as m
 from caxton_async.errors import ApiError, OutcomeUnknown
 from caxton_async.protocol.reply import read_reply
-from caxton_async.protocol.signs import read_signs
+from caxton_async.protocol.signs import find_status, read_signs
 from caxton_async.protocol.status import (
     AROUND,
     BODIES,
@@ -225,7 +225,14 @@ def test_an_odd_key_is_spelled_as_we_know_it() -> None:
 
 
 def test_what_cannot_be_known_by_its_keys_is_read_all_the_same() -> None:
-    """Ever new keys, long keys and two spellings of one key fill no memory, and hide no status."""
+    """Ever new keys and codes, long keys and two spellings of one key fill no memory, and hide no status."""
     many = {f"key{number}": number for number in range(5000)}
-    for odd in ({**many, **FAILED}, {"k" * 5000: 1, "apistatus": "Failed"}, {"a": 1, "A": 2, **FAILED}):
+    codes = {"Parts": [{"ApiStatusCode": 1000 + number} for number in range(2000)]}
+    for odd in ({**many, **FAILED}, {"k" * 5000: 1, "apistatus": "Failed"}, {"a": 1, "A": 2, **FAILED}, codes):
         assert outcome(envelope({"CardId": "1", "Part": [odd]} | VALID)) == "unknown"
+
+
+def test_a_status_is_looked_for_in_a_hundred_parts() -> None:
+    """What stands behind more parts than any documented answer has is not shown."""
+    assert find_status([{f"Part{number}": 1 for number in range(90)} | {"Last": VALID}]) == VALID
+    assert find_status([{f"Part{number}": 1 for number in range(110)} | {"Last": VALID}]) is None
