@@ -123,12 +123,7 @@ class TokenHolder:
         self._fetcher.lift_hold()
 
     def replace(self, work: Callable[[], Coroutine[Any, Any, Token | FailedLogin]]) -> asyncio.Task[Any]:
-        """Return what runs `work` in place of a login, under the same locks; calls wait for the token of it.
-
-        **Raises** ConfigurationError when the client is closed.
-        """
-        if self._closed:
-            raise ConfigurationError(CLOSED.message)
+        """Return what runs `work` in place of a login, under the same locks; calls wait for the token of it."""
         return launch(self._fetcher.exclusively(work), _ROTATION, self._tasks, self._end)
 
     async def current(self) -> Token:

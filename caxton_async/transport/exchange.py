@@ -71,8 +71,7 @@ class _Body(aiohttp.Payload):
         body: bytes = self._value
         for start in range(0, len(body), _MAX_PIECE_BYTES):
             await writer.write(body[start : start + _MAX_PIECE_BYTES])
-            if writer.protocol.writing_paused:  # type: ignore[attr-defined]  # aiohttp's own writer has it
-                await writer.drain()
+            await writer.drain()
         self.is_written = True
 
     write_with_length = write
