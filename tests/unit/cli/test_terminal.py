@@ -86,14 +86,17 @@ async def test_a_batch_shows_how_far_it_is(desk: Desk) -> None:
     """Counts by state, pace and time left change in one line, which is gone when the table follows."""
     desk.rows(count=20)
     desk.fault("failing_envelope", endpoint="move_funds", after=3)
+    held = desk.fault("latency", endpoint="move_funds", after=5, held=True)
 
     with open_terminal() as (terminal, theirs):
         process = await start(desk, theirs, "run", "move_funds", "may.csv")
+        await held.hit()
+        await terminal.until("of 20, ")
+        held.release()
         code = await asyncio.wait_for(process.wait(), _LIMIT_S)
-        await terminal.until("accepted")
+        await terminal.until("see: caxton status")
 
     assert code == 1
-    assert "of 20" in terminal.shown
     assert "─────" in terminal.shown
     assert "\x1b[2K" in terminal.shown[terminal.shown.rindex("of 20, ") :]
 
