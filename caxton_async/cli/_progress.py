@@ -1,10 +1,12 @@
 """How far a batch has come, on stderr: one line that changes on a terminal, a few plain lines elsewhere."""
 
+import asyncio
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -32,6 +34,7 @@ class Progress:
     _done_before: int | None = None
     _shown_at: float = -1.0
     _tenth: int = 0
+    _timer: asyncio.TimerHandle | None = None
     _on_terminal: bool = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -47,6 +50,8 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Leave nothing on the line."""
+        if self._timer is not None:
+            self._timer.cancel()
         self.clear()
 
     def clear(self) -> None:
@@ -78,13 +83,25 @@ class Progress:
         total = self.counts.total()
         done = total - self._left(self.counts)
         if self._on_terminal:
-            if now - self._shown_at >= _EVERY_S:
-                self._shown_at = now
-                width = shutil.get_terminal_size().columns - 1
-                write_to(sys.stderr, _CLEAR + printable(self.line(now))[:width])
+            if (early_s := self._shown_at + _EVERY_S - now) > 0:
+                self._show_in(early_s)
+                return
+            self._shown_at = now
+            width = shutil.get_terminal_size().columns - 1
+            write_to(sys.stderr, _CLEAR + printable(self.line(now))[:width])
         elif (tenth := 10 * done // max(total, 1)) > self._tenth:
             self._tenth = tenth
             echo_err(self.line(now))
+
+    def _show_in(self, seconds: float) -> None:
+        """Show what has come too soon to be shown, also if nothing comes after it while one slow call is awaited."""
+        if self._timer is None:
+            with suppress(RuntimeError):  # where no event loop runs, somebody else updates
+                self._timer = asyncio.get_running_loop().call_later(seconds, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._show(self.clock())
 
     def line(self, now: float) -> str:
         """Return what is shown: `move_funds: 40 of 100, 39 accepted, 1 unknown, 12.3/s, 0:05 left`."""
