@@ -171,9 +171,9 @@ async def test_a_batch_killed_at_any_step_does_nothing_twice_and_loses_nothing(
 ) -> None:
     """A run killed before each of its steps, on disk or on the wire, is finished by the next run.
 
-    Each run takes every third step, from a first that changes; the nightly run takes all.
+    Each run takes every eighth step, from a first that changes; the nightly run takes all.
     """
-    stride = scaled(3, 1)
+    stride = scaled(8, 1)
     rows, step, was_killed = 3, -random.randrange(stride), True
     emulator.ledger.accounts.main.balances["GBP"] = Decimal("10_000_000.00")
 
