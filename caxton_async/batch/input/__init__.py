@@ -6,7 +6,6 @@ from caxton_async.batch.input.rows import (
     InputFile,
     Row,
     beneficiary_of,
-    input_digest,
     read_rows,
     template_of,
 )
@@ -19,7 +18,6 @@ __all__ = [
     "RowError",
     "RowErrors",
     "beneficiary_of",
-    "input_digest",
     "read_rows",
     "template_of",
 ]

@@ -1,7 +1,6 @@
 """The rows of a batch: a file's records as requests of any endpoint, with every error of the file told at once."""
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -67,19 +66,6 @@ def read_rows(
     for _ in file:
         pass
     return iter(file)
-
-
-def input_digest(path: str | Path) -> str:
-    """Return the SHA-256 of the file in hexadecimal: what a journal pins, so that an edited file does not resume.
-
-    **Raises** ConfigurationError when the file cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        problem = error.strerror
-    raise ConfigurationError(f"{path} cannot be read: {problem}")
 
 
 def _has_bank_details(file: "InputFile") -> bool:
