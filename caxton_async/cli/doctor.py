@@ -3,10 +3,11 @@
 import asyncio
 import datetime as dt
 import os
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import evolve
 
+from caxton_async.cli._batches import default_location, existing_journal, exists
 from caxton_async.cli._checks import Checks
 from caxton_async.cli._client import SOON, connect, describe_end, password_end
 from caxton_async.cli._exit_codes import ExitCode, code_of
@@ -17,9 +18,6 @@ from caxton_async.config import Configuration, load_configuration
 from caxton_async.endpoints import GET_ACCESS_TOKEN
 from caxton_async.errors import CaxtonError, ConfigurationError, LoginRefused
 from caxton_async.events import Event
-
-if TYPE_CHECKING:
-    pass
 
 # Where the vendor may have put the token call, the assumed path first.
 _TOKEN_PATHS: Final = ("token", "/token", "clients/auth/token")
@@ -32,7 +30,9 @@ _REMEDY: Final = (
 
 
 def doctor(*, json: bool = False) -> int:
-    """Find what stands between you and a first call: settings, DNS, TLS, clock, login, calls; no money is moved.
+    """Find what stands between you and a first call: settings, journal, DNS, TLS, clock, login, calls.
+
+    No money is moved.  A journal that is there is read to its last row.
 
     What it learns of things that the vendor's guide leaves open is listed at the end, without secrets, to be sent to
     this project.
@@ -42,6 +42,7 @@ def doctor(*, json: bool = False) -> int:
     """
     checks = Checks()
     configuration = _check_settings(checks)
+    _check_journal(checks)
     if configuration is not None:
         asyncio.run(_check_all(checks, configuration))
     results = checks.results
@@ -78,6 +79,18 @@ def _check_settings(checks: Checks) -> Configuration | None:
     where = "production: real money" if settings.is_production else "not production"
     checks.fine("settings", f"calls go to {settings.root_url} ({where})")
     return configuration
+
+
+def _check_journal(checks: Checks) -> None:
+    """Read everything in the journal, if there is one."""
+    if not exists(default_location()):
+        return
+    try:
+        with existing_journal(None) as journal:
+            journal.check()
+            checks.fine("journal", f"{journal.where}: {len(journal.batches())} batches are as they were written")
+    except CaxtonError as error:
+        checks.fail("journal", str(error), code_of(error))
 
 
 async def _check_all(checks: Checks, configuration: Configuration) -> None:

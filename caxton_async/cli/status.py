@@ -20,7 +20,7 @@ from caxton_async.journal.states import SENDABLE, BatchInfo, RowState
 _WATCH_S: Final = 1.0
 
 
-def status(
+def status(  # noqa: PLR0913 -- each is an option of the command
     batch: str | None = None,
     /,
     *,
@@ -28,6 +28,7 @@ def status(
     rows: bool = False,
     state: RowState | None = None,
     watch: bool = False,
+    verify: bool = False,
     json: bool = False,
 ) -> int:
     """Show how a batch stands, or all batches, also while they run.
@@ -38,11 +39,14 @@ def status(
         rows: Show each row.
         state: Show each row in this state.
         watch: Show how it goes on, until no row is left to be sent.
+        verify: First read the whole journal, and fail if anything in it is not as it was written.
         json: Print the result as JSON.
     """
     if batch is None:
-        return _show_all(journal, as_json=json)
+        return _show_all(journal, verify=verify, as_json=json)
     with existing_journal(journal) as opened:
+        if verify:
+            opened.check()
         info = find_batch(opened, batch)
         if watch:
             _watch(opened, info)
@@ -66,7 +70,7 @@ def _watch(journal: Journal, info: BatchInfo) -> None:
         journal.sweep()
 
 
-def _show_all(journal: str | None, *, as_json: bool) -> int:
+def _show_all(journal: str | None, *, verify: bool, as_json: bool) -> int:
     where = location_of(journal)
     if not exists(where):
         echo_err(f"there is no journal {where} yet: caxton run makes it")
@@ -74,6 +78,8 @@ def _show_all(journal: str | None, *, as_json: bool) -> int:
             show_json({"journal": where, "batches": []})
         return ExitCode.ACCEPTED
     with existing_journal(journal) as opened:
+        if verify:
+            opened.check()
         batches = [info for info in opened.batches() if info.kind != "once"]
         entries = [batch_entry(opened, info) for info in batches]
         codes = [code_of_counts(opened.counts(info.id)) for info in batches]

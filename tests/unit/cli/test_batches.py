@@ -2,8 +2,10 @@
 
 import json
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -477,6 +479,22 @@ async def test_a_status_for_people_lists_the_rows(unresolved: Desk) -> None:
     ]
     assert done.err.startswith("batch 1 (may): 10 rows of move_funds at http://127.0.0.1:")
     assert (unknown.code, "has no batch june: its newest are 1 (may)" in unknown.err) == (2, True)
+
+
+async def test_damage_is_looked_for_when_asked(unresolved: Desk) -> None:
+    """`status --verify` and `doctor` read what `status` does not show, and name the row that was changed."""
+    before = [await unresolved.caxton("status", "--verify"), await unresolved.caxton("doctor", "--json")]
+    with closing(sqlite3.connect(unresolved.folder / "state" / "journal.sqlite")) as connection:
+        connection.execute("UPDATE rows SET amount = '7.00' WHERE reference = 'ref-3'")
+        connection.commit()
+
+    shown = await unresolved.caxton("status", "may")
+    verified = [await unresolved.caxton("status", *batch, "--verify") for batch in ([], ["may"])]
+    looked = await unresolved.caxton("doctor", "--json")
+
+    assert [done.code for done in (*before, shown, *verified, looked)] == [4, 0, 4, 2, 2, 2]
+    assert all("row 3 of batch 1 is not as it was written" in done.err for done in verified)
+    assert [step["status"] for step in json.loads(looked.out) if step["step"] == "journal"] == ["failed"]
 
 
 async def test_the_journal_of_a_database_is_made_by_a_command(unresolved: Desk, databases: Databases) -> None:
