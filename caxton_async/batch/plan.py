@@ -175,7 +175,10 @@ async def plan_batch(
             return
         digest = plan_digest(endpoint.name, binding, tally.seal.hexdigest(), found)
         if digest != options.approved:
-            raise InvalidRequest(f"the plan is {digest}, which is not the one that was approved: nothing was sent")
+            raise InvalidRequest(
+                f"the plan is {digest}, which is not the one that was approved: nothing was sent; look at it with "
+                "--dry-run, and have that approved"
+            )
 
     new = NewBatch(
         name=options.name or endpoint.name,

@@ -16,8 +16,9 @@ _FIND: Final = """
 WITH own AS MATERIALIZED (
     SELECT id, digest, reference, line, min(id) OVER (PARTITION BY digest) AS first FROM {own}
 ), other AS MATERIALIZED (
-    -- What was not paid, and will not be, may be asked for again.
-    SELECT r.digest, min(r.id) AS id FROM batches b JOIN rows r ON r.id > b.id::bigint << 32
+    -- What was not paid, and will not be, may be asked for again.  The newest, so that the digest of a plan is another
+    -- one after each payment.
+    SELECT r.digest, max(r.id) AS id FROM batches b JOIN rows r ON r.id > b.id::bigint << 32
         AND r.id <= (b.id::bigint << 32) + 4294967295
     WHERE b.total IS NOT NULL AND b.id <> %(batch)s AND r.state <> 'rejected'
         AND NOT (r.state = 'resolved' AND NOT coalesce(r.paid, false))

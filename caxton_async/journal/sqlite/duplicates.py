@@ -65,10 +65,14 @@ def _may_be_paid(database: Database, since: float, leave_out: int | None) -> Ite
 
 
 def _pairs(seen: sqlite3.Connection) -> Iterator[_Pair]:
-    """Yield each duplicate with the first row that asks for the same: one of the journal, if there is one."""
+    """Yield each duplicate with the newest row of the journal that asks for the same, else with the first of its own.
+
+    The newest, so that the list of duplicates, and with it the digest of a plan, is another one after each payment.
+    """
     digest: bytes | None = None
     first: list[Any] | None = None
-    question = f"SELECT digest, id, reference, line FROM seen ORDER BY digest, id <= {LAST}, id"  # noqa: S608 -- a constant
+    order = f"digest, id <= {LAST}, iif(id <= {LAST}, id, -id)"
+    question = f"SELECT digest, id, reference, line FROM seen ORDER BY {order}"  # noqa: S608 -- constants alone
     for found, *row in map(list, seen.execute(question)):
         if found != digest:
             digest, first = found, row

@@ -88,7 +88,7 @@ async def test_only_the_approved_plan_is_planned(journal: Journal) -> None:
 
 
 async def test_an_approval_of_listed_duplicates_lets_them_pass(journal: Journal) -> None:
-    """Without it they stop the plan; the message names them and the way on."""
+    """Without it they stop the plan; the message names them and the way on.  It holds once: then there are others."""
     await planned(journal, MOVES, MOVE_FUNDS)
     approved = PlanOptions(approved=digest_of(journal), approved_by="grace")
 
@@ -96,6 +96,8 @@ async def test_an_approval_of_listed_duplicates_lets_them_pass(journal: Journal)
         await plan_batch(journal, MOVE_FUNDS, MOVES, binding=BINDING, options=ANY)
 
     assert (await plan_batch(journal, MOVE_FUNDS, MOVES, binding=BINDING, options=approved)).total == 5
+    with pytest.raises(InvalidRequest, match="not the one that was approved"):
+        await plan_batch(journal, MOVE_FUNDS, MOVES, binding=BINDING, options=approved)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,7 @@ async def test_an_approval_of_listed_duplicates_lets_them_pass(journal: Journal)
         pytest.param(lambda rows: rows[::-1], id="another order"),
         pytest.param(lambda rows: [(f"x-{reference}", move) for reference, move in rows], id="other references"),
         pytest.param(lambda rows: [(r, evolve(m, amount=m.amount * 1)) for r, m in rows[:2]], id="some of them"),
+        pytest.param(lambda rows: [(r, evolve(m, to_currency="pot-gbp")) for r, m in rows], id="small letters"),
     ],
 )
 async def test_the_same_payments_are_found_in_disguise(journal: Journal, disguise: object) -> None:

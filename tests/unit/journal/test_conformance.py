@@ -128,6 +128,8 @@ async def test_what_was_asked_for_before_is_found(place: Place) -> None:
         ]
         assert (caught.value.duplicates, caught.value.count) == (dry.first, 2)
         assert journal.same_requests(asked[:2], since=time.time() + 60).count == 0
+        newest = await plan(journal, [row("again", b"2")])
+        assert [one.of_batch for one in journal.same_requests(asked[1:2], since=0.0).first] == [newest.id]
 
 
 @pytest.mark.parametrize(

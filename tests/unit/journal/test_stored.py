@@ -93,11 +93,13 @@ def test_secrets_are_stored_only_encrypted() -> None:
 
 
 def test_a_digest_tells_requests_apart() -> None:
-    """Amounts that are written differently are the same; the reference may be left out; another salt tells nothing."""
+    """Amounts and names that are written differently are the same; the reference may be left out; salts differ."""
     digest = request_digest(MOVE, b"salt")
 
     assert request_digest(evolve(MOVE, amount=Decimal("0.1")), b"salt") == digest
     assert request_digest(evolve(MOVE, amount=Decimal("0.11")), b"salt") != digest
+    names = ("Zoë Ann-Roe", "ZOË  Ann Roe ", "Zoe\u0308 Ann\u00a0Roe")
+    assert len({request_digest(evolve(BULK, recipient_name=name), b"salt") for name in names}) == 1
     assert request_digest(MOVE, b"other") != digest
     named = [evolve(BULK, payment_reference=name) for name in ("row-1", "row-2")]
     assert len({request_digest(one, b"salt") for one in named}) == 2
