@@ -21,6 +21,8 @@ Probe = Callable[[], object]
 # as the socket has not taken the last byte.
 _TLS_BUFFER_BYTES: Final = 1
 _BUFFER_BYTES: Final = 0
+# asyncio asks for 256 KiB with each read, which C libraries map anew each time; aiohttp takes 64 before it pauses.
+_READ_BYTES: Final = 2**16
 
 
 class Connector(aiohttp.TCPConnector):
@@ -70,6 +72,8 @@ class Connector(aiohttp.TCPConnector):
         self._probes[protocol] = _probe(transport.get_extra_info("socket").fileno())
         is_tls = transport.get_extra_info("ssl_object") is not None
         transport.set_write_buffer_limits(_TLS_BUFFER_BYTES if is_tls else _BUFFER_BYTES, 0)
+        if hasattr(transport, "max_size"):  # asyncio's own, without TLS
+            transport.max_size = _READ_BYTES
 
     def _set_timer(self, ends_at: float) -> None:
         if self._timer is not None:
