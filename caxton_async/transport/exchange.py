@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import StreamWriter
 from yarl import URL
 
 from caxton_async.config import Settings
@@ -92,6 +91,8 @@ class DirectExchange:
         # What a connection is found by: it is the same for all requests, so that errors hold nothing of any.
         self._origin = aiohttp.ClientRequest("GET", URL(settings.root_url), loop=self._loop, proxy=proxy)
         self._is_forwarded = proxy is not None and not self._origin.is_ssl()
+        self._limit = settings.max_reply_bytes
+        self._target_at = settings.root_url.index("/", len("https://"))  # a host has a letter at least
         self._fixed = {"Host": self._origin.headers["Host"]}
         if not settings.reuse_connections:
             self._fixed["Connection"] = "close"
@@ -113,12 +114,14 @@ class DirectExchange:
                 max_line_size=_MAX_HEADER_BYTES,
                 max_field_size=_MAX_HEADER_BYTES,
             )
-            await self._write(request, protocol)
+            self._write(request, protocol)
             message, content = await protocol.read()
             while 100 <= message.code < 200 and message.code != _SWITCHING:  # what comes before the reply
                 message, content = await protocol.read()
             early = protocol.writing_paused
-            body = await _read(content, self._settings.max_reply_bytes)
+            body = content.read_nowait() if content.is_eof() else await _read_on(content, self._limit)
+            if len(body) > self._limit:
+                raise ReplyTooLarge
         except BaseException:
             connection.close()
             raise
@@ -128,22 +131,20 @@ class DirectExchange:
             connection.release()
         return HttpReply(message.code, message.headers, body, early=early)
 
-    async def _write(self, request: HttpRequest, protocol: "ResponseHandler") -> None:
+    def _write(self, request: HttpRequest, protocol: "ResponseHandler") -> None:
         """Hand the whole request over; until the socket has taken the last of it, the protocol's writing is paused."""
-        url, body = URL(request.url, encoded=True), request.body
+        body = request.body or b""
         headers = revealed_headers(request, self._fixed)
-        if body is not None or request.method != "GET":
-            headers["Content-Length"] = str(len(body or b""))
+        if body or request.method != "GET":
+            headers["Content-Length"] = str(len(body))
         if self._is_forwarded and "Proxy-Authorization" in self._origin.headers:
             headers["Proxy-Authorization"] = self._origin.headers["Proxy-Authorization"]
-        target = str(url) if self._is_forwarded else url.raw_path_qs
-        writer = StreamWriter(protocol, self._loop)
-        # It takes any mapping: a header stands in ours once, and nothing looks one up.
-        await writer.write_headers(f"{request.method} {target} HTTP/1.1", headers)  # type: ignore[arg-type]
-        if body:
-            await writer.write(body, drain=False)
-        else:
-            writer.send_headers()
+        target = request.url if self._is_forwarded else request.url[self._target_at :]
+        lines = [f"{request.method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+        if not all(map(str.isprintable, lines)):
+            raise ValueError("a line of the head holds a character that would end it")
+        transport: asyncio.Transport = protocol.transport  # type: ignore[assignment]  # `dispatch` has looked
+        transport.write("\r\n".join((*lines, "\r\n")).encode() + body)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -216,7 +217,7 @@ class SessionExchange:
             _in_hand.reset(token)
         try:
             early = request.dispatched and body is not None and not body.is_written
-            read = await _read(response.content, settings.max_reply_bytes)
+            read = await _read_on(response.content, settings.max_reply_bytes)
             return HttpReply(response.status, response.headers, read, early=early)
         except BaseException:
             response.close()
@@ -235,18 +236,9 @@ def revealed_headers(request: HttpRequest, fixed: Mapping[str, str] = NO_HEADERS
     return headers
 
 
-async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read a reply to its end."""
-    chunk = await content.readany()
-    if not content.at_eof():
-        return await _read_on(content, chunk, limit)
-    if len(chunk) > limit:
-        raise ReplyTooLarge
-    return chunk
-
-
-async def _read_on(content: aiohttp.StreamReader, start: bytes, limit: int) -> bytes:
-    chunks, size = [start], len(start)
+async def _read_on(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """Read a reply that has not come to its end."""
+    chunks, size = [], 0
     while size <= limit and (chunk := await content.readany()):
         chunks.append(chunk)
         size += len(chunk)
@@ -271,11 +263,9 @@ def can_be_direct() -> bool:
     """Say whether aiohttp's parts take the arguments that `DirectExchange` gives them; one warning where not."""
     try:
         inspect.signature(aiohttp.ClientRequest).bind("GET", URL(), loop=None, proxy=None)
-        inspect.signature(StreamWriter).bind(None, None)
-        inspect.signature(StreamWriter.write_headers).bind(None, "", {})
-        inspect.signature(StreamWriter.write).bind(None, b"", drain=False)
-        inspect.signature(StreamWriter.send_headers).bind(None)
         inspect.signature(ResponseHandler.read).bind(None)
+        inspect.signature(aiohttp.StreamReader.is_eof).bind(None)
+        inspect.signature(aiohttp.StreamReader.read_nowait).bind(None)
         inspect.signature(aiohttp.TCPConnector.connect).bind(None, None, [], None)
         inspect.signature(ResponseHandler.set_response_params).bind(
             None, read_until_eof=True, auto_decompress=False, max_line_size=1, max_field_size=1

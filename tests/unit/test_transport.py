@@ -573,6 +573,19 @@ async def test_the_session_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("value", ["a\r\nHost: elsewhere", "a\nb", "a\0b"], ids=["crlf", "lf", "nul"])
+async def test_a_header_that_would_end_its_line_goes_nowhere(value: str) -> None:
+    """Whatever let such a value in, nothing of the request is written."""
+    server = Server()
+    async with served(server) as port:
+        url = f"http://127.0.0.1:{port}/"
+        async with opened(Settings(base_url=url)) as transport:
+            reply = await transport.send(request(url, headers={"IdentityNumber": value}))
+
+    assert reply.flaw == "the connection failed (ValueError)"
+    assert server.requests == []
+
+
 async def test_a_proxy_that_is_not_there_is_named() -> None:
     """A connection that the proxy's host refuses is said to be the proxy's."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -587,7 +600,7 @@ async def test_parts_of_aiohttp_that_changed_are_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where aiohttp's parts take other arguments, calls go through its session, and one warning says so."""
-    monkeypatch.setattr(aiohttp.http.StreamWriter, "send_headers", lambda self, more: None)
+    monkeypatch.setattr(aiohttp.StreamReader, "read_nowait", lambda self, more: None)
     can_be_direct.cache_clear()
     server = Server()
     try:
