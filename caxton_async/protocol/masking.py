@@ -5,14 +5,18 @@ import html
 import json
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from caxton_async.secret import Secret
 
 # The shortest piece of a secret that is masked: shorter ones stand in ordinary text by chance.
 _PIECE = 8
-_IS_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
+_MAX_ESCAPES = 3  # how often a text may be escaped, one way within another
+_ESCAPED = re.compile(
+    r"(?P<url>(?:%[0-9a-f]{2})+)|(?P<json>(?:\\u[0-9a-f]{4})+|\\[\"\\/bfnrt])|(?P<html>&\#?\w{1,9};)", re.IGNORECASE
+)
 _FOR_URLS = str.maketrans("+/", "-_")
+_Span = tuple[int, int]
 
 
 def mask(text: str, secrets: Iterable[Secret | None]) -> str:
@@ -25,17 +29,23 @@ def mask(text: str, secrets: Iterable[Secret | None]) -> str:
     words: set[str] = set()
     for secret in filter(None, secrets):
         value = secret.reveal().removeprefix("Bearer ").strip()
-        (words if len(value) < _PIECE else long).update(map(_lower, _forms(value)))
-    return _mask_words(_mask_pieces(text, long), words)
+        (words if len(value) < _PIECE else long).update(map(_fold, _forms(value)))
+    found = [
+        (spans[start][0], spans[end - 1][1])
+        for read, spans in _readings(text)
+        for start, end in (*_find_pieces(read, long), *_find_words(read, words))
+    ]
+    kept, done = "", 0
+    for start, end in sorted(found):
+        kept += text[done:start] + "***" if start > done or not kept else ""
+        done = max(done, end)
+    return kept + text[done:]
 
 
 def _forms(value: str) -> set[str]:
-    """Return the forms in which a server may repeat a value, each escaped once more as well."""
-    forms = {value}
-    if not _IS_PLAIN.fullmatch(value):  # nothing escapes what is plain
-        once = {value, value.upper(), value.lower(), *(escape(value) for escape in _ESCAPES)}
-        forms = once | {escape(form) for form in once for escape in _ESCAPES}
+    """Return a value, and what it looks like in hexadecimal digits and in base64."""
     raw = value.encode("utf-8", "surrogatepass")
+    forms = {value, raw.hex()}
     # Where in a longer text the value begins decides about its letters in base64; of a short one there are too few.
     for before in range(3 if len(value) >= _PIECE else 1):
         encoded = base64.b64encode(bytes(before) + raw).decode("ascii")
@@ -44,39 +54,47 @@ def _forms(value: str) -> set[str]:
     return {form for form in forms if form}
 
 
-def _quote(value: str) -> str:
-    return urllib.parse.quote(value, safe="", errors="replace")
+def _fold(text: str) -> str:
+    """Return `text` in small letters, a plus as the space that it is in a form, and as long as it was."""
+    if not text.isascii():
+        text = "".join(low if len(low := character.lower()) == 1 else character for character in text)
+    return text.lower().replace("+", " ") if text.isascii() else text.replace("+", " ")
 
 
-_ESCAPES: tuple[Callable[[str], str], ...] = (
-    _quote,
-    lambda value: urllib.parse.quote(value, errors="replace"),
-    lambda value: urllib.parse.quote_plus(value, errors="replace"),
-    lambda value: json.dumps(value)[1:-1],
-    lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
-    html.escape,
-    lambda value: html.escape(value, quote=False),
-)
+def _readings(text: str) -> Iterator[tuple[str, Sequence[_Span]]]:
+    """Yield `text` folded, as it is and without its escapes, with the place in `text` of each character."""
+    spans: list[_Span] = [(at, at + 1) for at in range(len(text))]
+    for _ in range(_MAX_ESCAPES):
+        yield _fold(text), spans
+        read, places, end = "", [], 0
+        for escape in _ESCAPED.finditer(text):
+            characters = _unescape(escape)
+            read += text[end : escape.start()] + characters
+            whole = (spans[escape.start()][0], spans[escape.end() - 1][1])
+            places += [*spans[end : escape.start()], *([whole] * len(characters))]
+            end = escape.end()
+        if not end:
+            return
+        text, spans = read + text[end:], [*places, *spans[end:]]
 
 
-def _lower(text: str) -> str:
-    """Return `text` in small letters, and as long as it was, so that a place in one is a place in the other."""
-    if text.isascii():
-        return text.lower()
-    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+def _unescape(escape: re.Match[str]) -> str:
+    written = escape[0]
+    if escape["url"]:
+        return urllib.parse.unquote(written, errors="replace")
+    if escape["html"]:
+        return html.unescape(written)
+    return str(json.loads(f'"{written.lower()}"'))
 
 
-def _mask_pieces(text: str, forms: set[str]) -> str:
-    lowered, kept, end = _lower(text), "", 0
+def _find_pieces(text: str, forms: set[str]) -> Iterator[_Span]:
+    joined = "\0".join(forms)
     for start in range(len(text) - _PIECE + 1 if forms else 0):
-        piece = lowered[start : start + _PIECE]
-        if any(piece in form for form in forms):
-            kept += text[end:start] + "***" if start > end or not kept else ""
-            end = start + _PIECE
-    return kept + text[end:]
+        if text[start : start + _PIECE] in joined:
+            yield start, start + _PIECE
 
 
-def _mask_words(text: str, words: set[str]) -> str:
-    for word in sorted(words, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "***", text, flags=re.IGNORECASE)
-    return text
+def _find_words(text: str, words: set[str]) -> Iterator[_Span]:
+    for word in words:
+        for found in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
+            yield found.span()
