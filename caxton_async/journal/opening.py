@@ -68,7 +68,7 @@ def _open_database(dsn: str, environ: Mapping[str, str], drain_s: float) -> "Pos
             "a journal in PostgreSQL is encrypted: make a key with `openssl rand -base64 32`, keep it in a file that "
             "only you can read, and set CAXTON_JOURNAL_KEY_FILE to it on every machine"
         )
-    return PostgresJournal(Secret(dsn), load_keyring(key_file), drain_s=drain_s)
+    return PostgresJournal(Secret(dsn), load_keyring(key_file), state_folder(environ), drain_s=drain_s)
 
 
 def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_s: float = 0.0) -> SqliteJournal:
@@ -102,7 +102,7 @@ def export_journal(
 def adopt_journal(
     where: str | os.PathLike[str], *, who: str, note: str, environ: Mapping[str, str] = os.environ
 ) -> Adopted:
-    """Make a copy, a restored backup or a moved file the journal that is used from now on.
+    """Make a copy or a restored backup, of a file or a database, the journal that is used from now on.
 
     What it would send needs a decision first: it may have been sent since the copy was made.
 
@@ -110,6 +110,9 @@ def adopt_journal(
         JournalRefused: there is no journal, or another process has it open.
         InvalidRequest: `who` or `note` is empty.
     """
+    if is_database(where):
+        with _open_database(os.fspath(where), environ, 0.0) as database:
+            return database.adopt(who=who, note=note)
     if not Path(where).exists():
         raise JournalRefused(f"there is no journal {os.fspath(where)}")
     with _open_file(where, environ) as journal:

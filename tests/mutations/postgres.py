@@ -58,6 +58,18 @@ MUTATIONS = (
         (f"{MACHINES}::test_a_claim_whose_answer_was_lost_is_given_back",),
     ),
     Mutation(
+        "a restored database is told from the journal that it was",
+        "caxton_async.journal.postgres.last_claim:_is_known",
+        returning(True),
+        ("unit/journal/test_restored.py::test_a_restored_backup_sends_nothing_until_it_is_adopted",),
+    ),
+    Mutation(
+        "what a restored database would send needs a decision",
+        "caxton_async.journal.postgres.adopting:_UNDECIDED",
+        replacing("'planned', 'not_sent', ", ""),
+        ("unit/journal/test_restored.py::test_a_restored_backup_sends_nothing_until_it_is_adopted",),
+    ),
+    Mutation(
         "a pooler is looked for",
         f"{CONNECTING}:is_pooled",
         returning(False),

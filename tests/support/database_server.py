@@ -92,6 +92,16 @@ class Databases:
         parts = urllib.parse.urlsplit(self.dsn)
         return urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
 
+    def copy(self, name: str) -> str:
+        """Copy a database that nobody uses, and return the DSN of the copy."""
+        return self._create(f"caxton_{os.getpid()}_{next(self._numbers)}", name)
+
+    def replace(self, name: str, backup: str) -> None:
+        """Put another database in the place of one, whoever uses it."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            connection.execute(f"ALTER DATABASE {backup} RENAME TO {name}")
+
     @staticmethod
     def program(name: str) -> str:
         """Return the path of a program of PostgreSQL."""
@@ -100,9 +110,10 @@ class Databases:
 
     def place(self) -> Place:
         """Make a database with an empty journal."""
-        environ = {"CAXTON_JOURNAL_KEY_FILE": write_key(self.folder), "CAXTON_STATE_DIR": str(self.folder)}
+        environ = {"CAXTON_JOURNAL_KEY_FILE": write_key(self.folder)}
         if self._template is None:
             self._template = f"caxton_{os.getpid()}_template"
             open_journal(self._create(self._template), environ=environ).migrate()
         name = f"caxton_{os.getpid()}_{next(self._numbers)}"
-        return Place(self._create(name, self._template), environ)
+        # Each has a state folder of its own, for all are copies of one.
+        return Place(self._create(name, self._template), environ | {"CAXTON_STATE_DIR": str(self.folder / name)})

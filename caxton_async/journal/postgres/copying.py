@@ -13,6 +13,7 @@ from caxton_async.encryption import Keyring
 from caxton_async.errors import CaxtonError, DuplicateReference, JournalFailed, JournalRefused
 from caxton_async.journal.postgres import row_claims, statements
 from caxton_async.journal.postgres.connecting import CLASS, Rows, Server, failing
+from caxton_async.journal.postgres.last_claim import ClaimMemory
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.repeats import find_repeats
 from caxton_async.journal.postgres.statements import LAST, sql
@@ -39,9 +40,10 @@ Invite = Callable[[Connection[Rows], int], None]
 class BatchCopy:
     """The writing of one batch; its session holds the lock of a planner, whose end removes what is unfinished."""
 
-    def __init__(self, server: Server, keyring: Keyring, invite: Invite | None) -> None:
+    def __init__(self, server: Server, keyring: Keyring, memory: ClaimMemory, invite: Invite | None) -> None:
         self._server = server
         self._keyring = keyring
+        self._memory = memory
         self._invite = invite
         self._connection: Connection[Rows] | None = None
         self._worker = 0
@@ -68,7 +70,8 @@ class BatchCopy:
     def _begin(self, new: NewBatch) -> BatchInfo:
         with failing(self._server.where):
             connection = self._open()
-            self._worker, _ = join(connection, self._keyring, "plan", _GRACE_S)
+            self._memory.check(connection, self._server.where)
+            self._worker = join(connection, self._keyring, "plan", _GRACE_S).worker
             tx = PgTransaction(connection, self._keyring, self._worker)
             batch = row_claims.new_batch(tx, new, planner=self._worker, total=None)
             connection.execute("BEGIN")

@@ -3,6 +3,8 @@
 import asyncio
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -11,10 +13,12 @@ from attrs import evolve
 from caxton_async.encryption import Keyring
 from caxton_async.errors import JournalRefused
 from caxton_async.journal.owned import OwnedPayments
-from caxton_async.journal.postgres import deciding, migrations, repeats, row_claims, statements
+from caxton_async.journal.postgres import adopting, deciding, migrations, repeats, row_claims, statements
 from caxton_async.journal.postgres.connecting import Server, failing
 from caxton_async.journal.postgres.copying import BatchCopy, Invite
+from caxton_async.journal.postgres.last_claim import ClaimMemory
 from caxton_async.journal.postgres.pg_moves import PostgresMoves
+from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.query_session import QuerySession
 from caxton_async.journal.postgres.shared_pace import SharedPace
 from caxton_async.journal.postgres.statements import LAST
@@ -23,6 +27,7 @@ from caxton_async.journal.protocol import Check
 from caxton_async.journal.row_worker import RowWorker
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.states import (
+    Adopted,
     BatchInfo,
     Decision,
     Duplicates,
@@ -146,8 +151,9 @@ class PostgresJournal(PostgresReader):
     claim lives and a call may take.  With all workers on the host of the server it may be 0.
     """
 
-    def __init__(self, dsn: Secret, keyring: Keyring, *, drain_s: float = 5.0) -> None:
+    def __init__(self, dsn: Secret, keyring: Keyring, state_folder: Path, *, drain_s: float = 5.0) -> None:
         super().__init__(dsn, keyring)
+        self._memory = ClaimMemory(state_folder)
         self._drain_s = drain_s
         self.invite: Invite | None = None
         self.grace_s: float | None = None
@@ -194,7 +200,7 @@ class PostgresJournal(PostgresReader):
     async def join(self, *, name: str = "", concurrency: int = 64, deadline_s: float = 300.0) -> RowWorker:
         """Make a worker."""
         grace_s = row_claims.CLAIM_LIFE_S + deadline_s if self.grace_s is None else self.grace_s
-        session = WorkerSession(self._server, self._keyring, name=name, grace_s=grace_s)
+        session = WorkerSession(self._server, self._keyring, self._memory, name=name, grace_s=grace_s)
         self._workers.add(session)
         # The first commit opens the session, and makes the worker.
         await session.submit(lambda _: None)
@@ -202,39 +208,61 @@ class PostgresJournal(PostgresReader):
 
     async def plan(self, new: NewBatch, rows: Iterable[PlannedRow], *, since: float, check: Check) -> BatchInfo:
         """Write a batch whole, or not at all."""
-        copy = BatchCopy(self._server, self._keyring, self.invite)
+        copy = BatchCopy(self._server, self._keyring, self._memory, self.invite)
         return await copy.write(new, rows, since=since, check=check)
 
     # --- people ---
 
+    @contextmanager
+    def _change(self) -> Iterator[PgTransaction]:
+        """Give a transaction that is durable when the block ends.
+
+        Raises:
+            JournalRefused: the journal was restored, and nobody has adopted it since.
+        """
+        with self._session.connected() as connection:
+            self._memory.check(connection, self.where)
+        with self._session.transaction() as tx:
+            yield tx
+
     def sweep(self) -> int:
         """Give up what dead processes had in flight."""
-        with self._session.transaction() as tx:
+        with self._change() as tx:
             return row_claims.sweep(tx)
 
     def resolve(self, batch: int, decisions: Iterable[Decision], /, *, who: str) -> int:
         """Record decisions about rows that are unknown, or were resolved: all or none."""
         info = self.batch(batch)
-        with self._session.transaction() as tx:
+        with self._change() as tx:
             row_claims.sweep(tx)
             return deciding.resolve(tx, info, decisions, who)
 
     def note(self, batch: int, **details: str | None) -> None:
         """Note facts among the details of a batch, durably."""
-        with self._session.transaction() as tx:
+        with self._change() as tx:
             deciding.change_batch(tx, batch, details=details)
 
     def pause(self, batch: int, reason: str | None) -> None:
         """Say why the run of a batch paused; None when it goes on."""
-        with self._session.transaction() as tx:
+        with self._change() as tx:
             deciding.change_batch(tx, batch, details={}, paused_reason=reason)
 
     def approve(self, batch: int, *, plan_digest: str, approved_by: str) -> None:
         """Keep who approved the plan of a batch."""
-        with self._session.transaction() as tx:
+        with self._change() as tx:
             deciding.change_batch(tx, batch, details={}, plan_digest=plan_digest, approved_by=approved_by)
 
     def prune(self, *, before: float) -> int:
         """Remove the requests and answers of finished batches that were created before."""
-        with self._session.transaction() as tx:
+        with self._change() as tx:
             return deciding.prune(tx, before)
+
+    def adopt(self, *, who: str, note: str) -> Adopted:
+        """Make a restored database, or a copy, the journal from now on; what it would send needs a decision.
+
+        Raises:
+            JournalRefused: workers are at work in it.
+            InvalidRequest: `who` or `note` is empty.
+        """
+        with self._session.transaction() as tx:
+            return adopting.adopt(tx, who, note)

@@ -95,9 +95,16 @@ def migrate(connection: Connection[Rows], keyring: Keyring) -> int:
             connection.execute(step.script.encode())
             set_fact(connection, "version", str(number))
             set_fact(connection, "oldest", str(step.oldest))
+        if "id" not in facts:
+            set_fact(connection, "id", new_id())
         if not connection.execute("SELECT 1 FROM keys").fetchone():
             _add_key(connection, keyring, secrets.token_bytes(_SALT_BYTES))
     return max(version, len(MIGRATIONS))
+
+
+def new_id() -> str:
+    """Return what tells a journal from every other."""
+    return secrets.token_hex(8)
 
 
 def read_facts(connection: Connection[Rows]) -> dict[str, str]:

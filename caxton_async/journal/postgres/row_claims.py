@@ -216,7 +216,11 @@ def _sealed(tx: PgTransaction, taken: Taken, outcome: Outcome) -> bytes | None:
 def _record_late(tx: PgTransaction, taken: Taken, outcome: Outcome) -> Recorded:
     """Record an outcome of a row that is not this worker's any more, and never lose that something was paid."""
     status = outcome.status
-    row = statements.to_row(tx.ask(statements.BY_ID + statements.LOCKED, taken.id)[0], tx.keyring)
+    found = tx.ask(statements.BY_ID + statements.LOCKED, taken.id)
+    if not found:  # the database was put back to a time before the batch was planned
+        _log.warning("ALARM: %r is not in the journal any more, and it was %s", taken.reference, status.state.value)
+        return Recorded.NOT_MINE
+    row = statements.to_row(found[0], tx.keyring)
     is_same = (row.worker, row.attempt) == (taken.worker, taken.attempt)
     if is_same and replaces(status.state, row.state):
         tx.run(statements.MOVE, *statements.status_values(status), _sealed(tx, taken, outcome), row.id)

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, Final
 
 import psycopg
+from attrs import frozen
 from psycopg import Connection
 
 from caxton_async.encryption import Keyring
@@ -25,6 +26,7 @@ from caxton_async.journal.postgres.connecting import (
     host_name,
     is_passing,
 )
+from caxton_async.journal.postgres.last_claim import ClaimMemory, LastClaim
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.row_claims import Outcome
 from caxton_async.journal.states import RowState
@@ -32,6 +34,7 @@ from caxton_async.journal.states import RowState
 # ruff: noqa: S608 -- statements are put together from constants alone; every value is a parameter
 _log: Final = logging.getLogger("caxton_async")
 _PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0)  # between attempts to reach the server; then the last again and again
+_AWAY: Final = "outcomes wait in memory, and nothing more is sent until it is back"
 _LOCK_WAIT_S: Final = 5  # for the server to end our session before this one
 _COMPACT_AFTER: Final = 256  # commits
 _DANGLING: Final = (
@@ -41,6 +44,15 @@ _DANGLING: Final = (
 _DROP: Final = "UPDATE rows SET state = 'not_sent', sent = 'no', error = %s WHERE id = %s AND attempt = %s"
 
 
+@frozen(kw_only=True)
+class Joined:
+    """A worker that was made: its number, the process of the server that holds its lock, and when it began."""
+
+    worker: int
+    backend: int
+    since: float
+
+
 class WorkerSession(GroupWriter[PgTransaction]):
     """Carries out what a worker asks for, in commits that concurrent calls share.
 
@@ -48,15 +60,17 @@ class WorkerSession(GroupWriter[PgTransaction]):
     worker again, or begins a new worker where others have given up the old one.
     """
 
-    def __init__(self, server: Server, keyring: Keyring, *, name: str, grace_s: float) -> None:
+    def __init__(self, server: Server, keyring: Keyring, memory: ClaimMemory, *, name: str, grace_s: float) -> None:
         super().__init__(_no_begin)
         self.worker = 0
         self._server = server
         self._keyring = keyring
+        self._memory = memory
         self._name = name
         self._grace_s = grace_s
         self._connection: Connection[Rows] | None = None
         self._backend = 0
+        self._since = 0.0
         self._in_flight: set[tuple[int, int]] = set()
         self._commits = 0
         self._has_left = False
@@ -80,6 +94,7 @@ class WorkerSession(GroupWriter[PgTransaction]):
 
     def commit(self, works: Sequence[Callable[[PgTransaction], Any]]) -> list[Any]:
         """Carry out `works` in one transaction, again and again until the server is there."""
+        told: set[str] = set()
         for attempt in count():
             found = self._attempt(works)
             if not isinstance(found, str):
@@ -87,7 +102,10 @@ class WorkerSession(GroupWriter[PgTransaction]):
                     _log.info("the journal %s is back: all outcomes are written", self._server.where)
                 return found
             self._disconnect()
-            if not self._wait(attempt, found):
+            if found not in told:
+                told.add(found)
+                _log.warning("the journal %s is away (%s): %s", self._server.where, found, _AWAY)
+            if self._give_up_at_once.wait(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)]):
                 left = f"{len(self._in_flight)} rows have no outcome in it, and become unknown"
                 return [JournalFailed(f"the journal {self._server.where} is away ({found}): {left}")] * len(works)
         raise AssertionError
@@ -109,16 +127,6 @@ class WorkerSession(GroupWriter[PgTransaction]):
         except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait must hear of it
             return [error] * len(works)
         return [JournalFailed(f"the journal {self._server.where} failed ({problem})")] * len(works)
-
-    def _wait(self, attempt: int, problem: str) -> bool:
-        """Wait before the next attempt, and tell whether there is to be one."""
-        if attempt == 0:
-            _log.warning(
-                "the journal %s is away (%s): outcomes wait in memory, and nothing more is sent until it is back",
-                self._server.where,
-                problem,
-            )
-        return not self._give_up_at_once.wait(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)])
 
     def _carry_out(self, works: Sequence[Callable[[PgTransaction], Any]]) -> list[Any]:
         while True:
@@ -147,6 +155,8 @@ class WorkerSession(GroupWriter[PgTransaction]):
         # Only what is durable counts: a claim whose commit got lost on the way is looked for when the server is back.
         self._in_flight.difference_update((one.id, one.attempt) for outcome in outcomes for one in outcome.taken)
         self._in_flight.update((one.id, one.attempt) for one in tx.taken)
+        for one in tx.taken[-1:]:
+            self._memory.keep(LastClaim(row=one.id, attempt=one.attempt, worker=one.worker, since=self._since))
         return results
 
     # --- the session ---
@@ -155,8 +165,11 @@ class WorkerSession(GroupWriter[PgTransaction]):
         connection = self._server.connect(self._name or "worker")
         try:
             connection.execute(BY_INDEX)
-            if not (self._has_left or (self.worker and self._take_up(connection))):
-                self.worker, self._backend = join(connection, self._keyring, self._name, self._grace_s)
+            if not self._has_left:
+                self._memory.check(connection, self._server.where)
+                if not (self.worker and self._take_up(connection)):
+                    joined = join(connection, self._keyring, self._name, self._grace_s)
+                    self.worker, self._backend, self._since = joined.worker, joined.backend, joined.since
         except BaseException:
             connection.close()
             raise
@@ -212,8 +225,8 @@ def _no_begin() -> Any:  # noqa: ANN401 -- never called: `WorkerSession.commit` 
     raise NotImplementedError
 
 
-def join(connection: Connection[Rows], keyring: Keyring, name: str, grace_s: float) -> tuple[int, int]:
-    """Make a worker whose lock this session holds, before anybody can see it; return it, and its server process."""
+def join(connection: Connection[Rows], keyring: Keyring, name: str, grace_s: float) -> Joined:
+    """Make a worker whose lock this session holds, before anybody can see it."""
     with connection.transaction():
         tx = PgTransaction(connection, keyring)
         row_claims.sweep(tx)
@@ -222,12 +235,13 @@ def join(connection: Connection[Rows], keyring: Keyring, name: str, grace_s: flo
         found = connection.execute("SELECT nextval(pg_get_serial_sequence('caxton.workers', 'id')), pg_backend_pid()")
         worker, backend = found.fetchone() or (0, 0)
         connection.execute("SELECT pg_advisory_lock(%s, %s)", (CLASS, worker))
-        connection.execute(
+        made = connection.execute(
             "INSERT INTO workers (id, name, host, backend, grace_s, started_at) "
-            f"VALUES (%s, %s, %s, pg_backend_pid(), %s, {statements.NOW})",
+            f"VALUES (%s, %s, %s, pg_backend_pid(), %s, {statements.NOW}) RETURNING started_at",
             (worker, statements.storable(name), host_name(), grace_s),
         )
-    return worker, backend
+        (since,) = made.fetchone() or (0.0,)
+    return Joined(worker=worker, backend=backend, since=since)
 
 
 _SESSIONS: "weakref.WeakSet[WorkerSession]" = weakref.WeakSet()

@@ -92,6 +92,8 @@ async def test_a_crashed_server_leaves_nothing_unknown(own_server: OwnServer, tm
     async with place.open() as journal:
         batch = (await plan(journal, number)).id
     workers = [start(place, batch, ledger, seed=seed) for seed in range(2)]
+    with psycopg.connect(place.where, autocommit=True) as connection:
+        await until(lambda: connection.execute("SELECT count(*) FROM caxton.workers_now").fetchone() == (2,))
     for crash in range(3):
         await until(lambda: payments(ledger).total() > 300 * crash + 100)  # noqa: B023
         await asyncio.to_thread(own_server.crash)
@@ -254,7 +256,7 @@ async def test_no_row_stays_in_flight_behind_a_sweep(place: Place, first: str, s
     server = Server(Secret(place.where))
     claiming, sweeping = server.connect("claim"), server.connect("sweep")
     try:
-        worker, _ = worker_session.join(claiming, keyring(place), "claim", 0.0)
+        worker = worker_session.join(claiming, keyring(place), "claim", 0.0).worker
         claim, sweep = PgTransaction(claiming, keyring(place), worker), PgTransaction(sweeping, keyring(place))
         for moment in HELD:
             match moment:
