@@ -12,7 +12,7 @@ from caxton_async.batch.outcome import BatchSummary, summarise
 from caxton_async.cli._client import state_folder
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
-from caxton_async.errors import AuthenticationFailed, JournalRefused, NotAuthorised
+from caxton_async.errors import AuthenticationFailed, JournalError, JournalRefused, NotAuthorised
 from caxton_async.journal.protocol import Journal, JournalReader
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState
 
@@ -52,13 +52,14 @@ def existing_journal(journal: str | None) -> Iterator[Journal]:
     Raises:
         JournalRefused: there is none.
     """
-    from caxton_async.journal.opening import open_journal
+    from caxton_async.journal.opening import check_missing, open_journal
 
     where = location_of(journal)
     if not exists(where):
+        check_missing(where)
         raise JournalRefused(f"there is no journal {where} yet: caxton run makes it, and --journal names another one")
     with open_journal(where) as opened:
-        with suppress(JournalRefused):  # a copy that nobody adopted can be looked at; whatever writes is refused
+        with suppress(JournalError):  # a copy, or one on a full disk, can be looked at; whatever writes is refused
             opened.sweep()
         yield opened
 
@@ -141,8 +142,13 @@ def _show_reasons(summary: BatchSummary) -> None:
         echo_err(f"and {len(summary.reasons) - _MAX_REASONS} more reasons")
 
 
+def option_for(where: str) -> str:
+    """Return what names the journal `where` in a command: nothing, where it is the one that is used by itself."""
+    return "" if where == default_location() else f" --journal {shlex.quote(where)}"
+
+
 def _say_next(journal: JournalReader, info: BatchInfo, summary: BatchSummary) -> None:
-    where = "" if journal.where == default_location() else f" --journal {shlex.quote(journal.where)}"
+    where = option_for(journal.where)
     counts = summary.counts
     if summary.paused:
         echo_err(f"paused: {summary.paused}")
@@ -153,10 +159,12 @@ def _say_next(journal: JournalReader, info: BatchInfo, summary: BatchSummary) ->
             f"{counts[RowState.UNKNOWN]} outcomes are unknown and are not sent again; see: "
             f"caxton status {info.id} --state unknown{where}"
         )
+        echo_err(f"once it is found out: caxton resolve {info.id} REFERENCE --paid --note TEXT{where}, or --not-paid")
     if counts[RowState.REJECTED]:
         echo_err(
             f"{counts[RowState.REJECTED]} rows were rejected; see: caxton status {info.id} --state rejected{where}"
         )
+        echo_err(f"once the cause is put right: caxton retry {info.id} --state rejected{where}")
     if summary.left:
         echo_err(f"{summary.left} rows are left; go on with: caxton resume {info.id}{where}")
 

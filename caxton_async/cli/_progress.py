@@ -23,14 +23,14 @@ _CLEAR: Final = "\r\x1b[2K"
 class Progress:
     """Shows counts by state, calls per second and the time left; use as `with Progress(...)`, which clears the line.
 
-    `counts` are those before the run; `clock` gives seconds.
+    `counts` are those before the run, `answered` how many rows it has dealt with; `clock` gives seconds.
     """
 
     title: str
     counts: Counter[RowState]
     clock: Callable[[], float] = time.monotonic
     _began: float = field(init=False)
-    _answered: int = 0
+    answered: int = 0
     _done_before: int | None = None
     _shown_at: float = -1.0
     _tenth: int = 0
@@ -64,7 +64,7 @@ class Progress:
         before = next((each for each in SENDABLE if self.counts[each]), RowState.PLANNED)
         self.counts[before] -= 1
         self.counts[state] += 1
-        self._answered += 1
+        self.answered += 1
         self._show(self.clock())
 
     def update(self, counts: Mapping[RowState, int]) -> None:
@@ -72,7 +72,7 @@ class Progress:
         done = sum(counts.values()) - self._left(counts)
         if self._done_before is None:
             self._done_before, self._began = done, self.clock()
-        self._answered, self.counts = done - self._done_before, Counter(counts)
+        self.answered, self.counts = done - self._done_before, Counter(counts)
         self._show(self.clock())
 
     @staticmethod
@@ -112,7 +112,7 @@ class Progress:
             for state, count in sorted(self.counts.items(), key=lambda item: list(RowState).index(item[0]))
             if count and state is not RowState.PLANNED
         ]
-        rate = self._answered / (now - self._began) if now > self._began else 0.0
+        rate = self.answered / (now - self._began) if now > self._began else 0.0
         if rate and left:
             minutes, seconds = divmod(round(left / rate), 60)
             parts += [f"{rate:.1f}/s", f"{minutes}:{seconds:02d} left"]

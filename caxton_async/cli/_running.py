@@ -11,12 +11,13 @@ from attrs import evolve, frozen
 
 from caxton_async.batch.outcome import BatchSummary, RowOutcome, summarise
 from caxton_async.batch.runner import resume_batch
-from caxton_async.cli._batches import code_of_summary, show_batch
+from caxton_async.cli._batches import code_of_summary, option_for, show_batch
 from caxton_async.cli._client import connect, view_for
-from caxton_async.cli._exit_codes import ExitCode
+from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err
 from caxton_async.cli._progress import Progress
 from caxton_async.config import Configuration
+from caxton_async.errors import JournalFailed, JournalRefused
 from caxton_async.journal import open_journal
 from caxton_async.journal.opening import is_database
 from caxton_async.journal.protocol import Journal
@@ -85,7 +86,7 @@ class _Sending:
 
                 attach(journal)
             view = view_for(client, self._configuration)
-            info = await self._begin(journal, view)
+            info = await self._plan(journal, view)
             if info is None:
                 return ExitCode.ACCEPTED
             states = () if options.rows else None
@@ -97,6 +98,13 @@ class _Sending:
                 show_batch(journal, journal.batch(info.follows), as_json=True, beside={"new_batch": info.id})
                 return code_of_summary(summary)
             return show_batch(journal, info, as_json=options.as_json, summary=summary, states=states)
+
+    async def _plan(self, journal: Journal, view: "CaxtonClient") -> BatchInfo | None:
+        try:
+            return await self._begin(journal, view)
+        except JournalFailed as error:
+            problem = str(error)
+        raise Failure(f"{problem} by running it again: no batch was planned, and nothing was sent", ExitCode.LEFT)
 
     async def _send(self, journal: Journal, view: "CaxtonClient", info: BatchInfo) -> BatchSummary:
         with Progress(info.name, Counter(journal.counts(info.id))) as progress:
@@ -119,6 +127,15 @@ class _Sending:
             except asyncio.CancelledError:
                 if not self._stop.is_set():
                     raise
+            except JournalFailed as error:
+                problem = str(error)
+                again = f"caxton resume {info.id}{option_for(journal.where)}"
+                raise Failure(f"{problem} with: {again}", ExitCode.UNKNOWN) from None
+            except JournalRefused as error:
+                if not progress.answered:
+                    raise
+                echo_err(f"caxton: {error}")  # what was sent before counts all the same
+                return summarise(journal, info.id)
         journal.sweep()
         journal.pause(info.id, _AT_ONCE)
         return summarise(journal, info.id)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from caxton_async.cli._batches import existing_journal, location_of, who_decides
+from caxton_async.cli._batches import existing_journal, location_of, option_for, who_decides
 from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, show_json, show_table
 from caxton_async.journal.opening import adopt_journal, export_journal, is_database, migrate_journal
@@ -23,7 +23,7 @@ def export(file: Path, /, *, journal: str | None = None) -> int:
         journal: The journal.
     """
     export_journal(location_of(journal), file)
-    echo_err(f"written: {file}; before it can be used in place of the journal, it is adopted: caxton journal adopt")
+    echo_err(f"written: {file}; to use it in place of the journal: caxton journal adopt --journal {file} --note WHY")
     return ExitCode.ACCEPTED
 
 
@@ -45,7 +45,10 @@ def adopt(*, note: str, by: str | None = None, journal: str | None = None, json:
         show_json({"journal": where, "in_flight": in_flight, "undecided": adopted.undecided})
     elif adopted.in_flight:
         show_table(("batch", "in flight when it was copied"), adopted.in_flight)
-    echo_err(f"{where} is the journal from now on; {adopted.undecided} rows are unknown: see caxton status")
+    echo_err(
+        f"{where} is the journal from now on, and knows nothing of what was planned after it was copied; "
+        f"{adopted.undecided} rows are unknown: see caxton status{option_for(where)}"
+    )
     return ExitCode.UNKNOWN if adopted.undecided else ExitCode.ACCEPTED
 
 

@@ -14,6 +14,7 @@ from caxton_async.cli._batches import (
 )
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
+from caxton_async.journal.opening import check_missing
 from caxton_async.journal.protocol import Journal
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState
 
@@ -73,6 +74,7 @@ def _watch(journal: Journal, info: BatchInfo) -> None:
 def _show_all(journal: str | None, *, verify: bool, as_json: bool) -> int:
     where = location_of(journal)
     if not exists(where):
+        check_missing(where)
         echo_err(f"there is no journal {where} yet: caxton run makes it")
         if as_json:
             show_json({"journal": where, "batches": []})

@@ -80,6 +80,15 @@ def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_
     return SqliteJournal(path.absolute(), state_folder(environ), cipher, drain_s=drain_s)
 
 
+def check_missing(where: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ) -> None:
+    """Check that a journal that is not there was never used.
+
+    Raises:
+        JournalRefused: it was, so a new one would not know what was paid through it.
+    """
+    Register(state_folder(environ)).check_new(Path(where).absolute())
+
+
 def known_journals(environ: Mapping[str, str] = os.environ) -> list[Path]:
     """Return the journals in files that programs of this user have used, and that are there still."""
     return Register(state_folder(environ)).paths()

@@ -1,6 +1,8 @@
 """A journal in a file as its processes share it: opening, reading, writing, adopting and closing under its locks."""
 
+import logging
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from caxton_async.encryption import Cipher
-from caxton_async.errors import JournalRefused
+from caxton_async.errors import JournalError, JournalRefused
 from caxton_async.journal.sqlite import checks
 from caxton_async.journal.sqlite.copies import Register
 from caxton_async.journal.sqlite.handle import is_another_of_number, refusing
@@ -17,6 +19,7 @@ from caxton_async.journal.sqlite.open_file import OpenFile
 from caxton_async.journal.sqlite.transaction import Transaction
 
 T = TypeVar("T")
+_log: Final = logging.getLogger("caxton_async")
 _CHUNK: Final = 2_000  # rows of one read: about 5 ms, for which a writer waits
 
 
@@ -82,9 +85,10 @@ class Database:
         """
         with self._file.mutex, self.locks.held("write"):
             if self._copy_problem:
+                this = shlex.quote(str(self.path))
                 raise JournalRefused(
                     f"the journal {self.path} may be a copy, so nothing is sent ({self._copy_problem}): use the one "
-                    "that was used last, or take this one with `caxton journal adopt --note WHY`"
+                    f"that was used last, or take this one with: caxton journal adopt --journal {this} --note WHY"
                 )
             with self._file.transaction() as tx:
                 yield tx
@@ -151,6 +155,15 @@ class Database:
             self._file.set_facts(tx, epoch=str(epoch + 1), is_open=str(int(is_open)))
         self._register.confirm(self.path, number, epoch + 1)
 
+    def _note_the_end(self) -> None:
+        # What was sent is recorded, whether or not the disk has room for this.
+        try:
+            self._raise_epoch(is_open=False)
+        except JournalError as error:
+            _log.warning(
+                "the journal %s was not closed properly, and is checked when it is opened: %s", self.path, error
+            )
+
     def close(self) -> None:
         """Close the file; the last who wrote marks it as closed properly."""
         with self._file.mutex:
@@ -158,7 +171,7 @@ class Database:
                 if self._locks is not None and self._file.is_sound:
                     with self._locks.held("write"):
                         if self._locks.try_alone() and not self._copy_problem:
-                            self._raise_epoch(is_open=False)
+                            self._note_the_end()
                         self._file.connection.close()
             finally:
                 self._file.connection.close()

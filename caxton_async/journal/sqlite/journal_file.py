@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,9 +43,11 @@ class SqliteJournal(SqliteRows):
     def __enter__(self) -> Self:
         if not self._path.exists():
             Register(self._state_folder).check_new(self._path)
-            # Another process may make it at the same moment.
-            with suppress(JournalRefused):
+            try:
                 create(self._path, self._state_folder, self._cipher)
+            except JournalRefused:
+                if not self._path.exists():  # or another process made it at the same moment
+                    raise
         self._opened = Database(self._path, self._state_folder, self._cipher)
         return self
 

@@ -115,7 +115,7 @@ class OpenFile:
     def _failure(self) -> JournalFailed:
         return JournalFailed(
             f"the journal {self.path} could not be written ({self._broken}): nothing more is sent; put the cause "
-            "right, then resume"
+            "right, then go on"
         )
 
     def set_facts(self, tx: Transaction, **facts: str) -> None:

@@ -1,6 +1,7 @@
 """`caxton run`, `resume` and what follows, through real processes: stopped, killed, resumed, reported, resolved."""
 
 import json
+import resource
 import signal
 import sqlite3
 from collections import Counter
@@ -293,6 +294,50 @@ async def test_a_killed_run_is_resumed_with_the_same_login(desk: Desk) -> None:
     assert desk.emulator.logins == 1
 
 
+async def test_a_run_whose_lock_is_removed_tells_what_it_sent(desk: Desk) -> None:
+    """The exit code comes from the journal: rows are left, and the command that goes on is named."""
+    desk.rows(count=20)
+    held = desk.fault("latency", endpoint="move_funds", after=5, times=1, held=True)
+
+    process = await desk.start("run", "move_funds", "may.csv", "--concurrency", "1")
+    await held.hit()
+    for lock in (desk.folder / "state" / "journal.sqlite-locks").glob("worker-*"):
+        lock.unlink()
+    await desk.caxton("status")  # which gives up what no process seems to hold
+    held.release()
+    ended = await desk.end(process)
+
+    assert ended.code == 5
+    assert "nothing more is sent" in ended.err
+    assert "14 rows are left; go on with: caxton resume 1" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("bytes_left", "code", "way_on"),
+    [
+        pytest.param(4_096, 2, "cannot be used (disk I/O error); nothing was sent", id="no journal"),
+        pytest.param(60_000, 5, "by running it again: no batch was planned, and nothing was sent", id="no plan"),
+    ],
+)
+async def test_a_full_disk_stops_a_run_before_anything_is_sent(
+    desk: Desk, bytes_left: int, code: int, way_on: str
+) -> None:
+    """The message names the cause and the way on, which works once there is room."""
+    desk.rows(count=400)
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, limits[1]))  # which the command takes over
+    try:
+        process = await desk.start("run", "move_funds", "may.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    full = await desk.end(process)
+    again = await desk.caxton("run", "move_funds", "may.csv")
+
+    assert (full.code, again.code, len(desk.moved)) == (code, 0, 400)
+    assert way_on in full.err
+
+
 async def test_two_runs_of_one_batch_share_it(desk: Desk) -> None:
     """While one runs, another helps, and `status` may look."""
     desk.rows(count=40)
@@ -522,6 +567,7 @@ async def test_a_journal_is_exported_adopted_and_pruned(unresolved: Desk) -> Non
     assert [each.code for each in (exported, refused, adopted, resolved, pruned, wrong, migrated)] == [
         0, 2, 0, 4, 0, 2, 0,
     ]  # fmt: skip
-    assert ("caxton journal adopt" in refused.err, looked.code) == (True, 4)
+    copy = unresolved.folder / "copy.sqlite"
+    assert (f"caxton journal adopt --journal {copy} --note WHY" in refused.err, looked.code) == (True, 4)
     assert data_of(adopted)["undecided"] == 0
     assert data_of(pruned)["pruned"] == 0

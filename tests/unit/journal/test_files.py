@@ -196,6 +196,21 @@ async def test_a_failed_write_is_the_last(file_place: Place, spoil: str) -> None
         assert states_of(journal, batch) == ["unknown", "planned"]
 
 
+async def test_a_disk_that_is_full_at_the_end_undoes_nothing(file_place: Place, caplog) -> None:
+    """What was recorded counts when the side file cannot be written any more, and the journal goes on later."""
+    folder = state_folder(file_place.environ) / "journals"
+    batch = await planned_with(file_place, PLANNED, PLANNED)
+    async with file_place.open() as journal, await journal.join() as worker:
+        await worker.record(await worker.take(batch), outcome())
+        folder.rename(folder.with_name("aside"))
+        folder.touch()
+
+    folder.unlink()
+    folder.with_name("aside").rename(folder)
+    assert "was not closed properly" in caplog.text
+    assert await send(file_place, batch) == 1
+
+
 async def test_a_foreign_reader_is_waited_for(file_place: Place, caplog, monkeypatch) -> None:
     """A snapshot that another program holds makes a commit wait, which is told; then it goes on."""
     monkeypatch.setattr("caxton_async.journal.sqlite.handle._BUSY_S", 0.05)
