@@ -210,6 +210,7 @@ class Attempts:
                 # What came may be the answer to another request, or come once more, for the next one to read.
                 draft.distrust()
         except asyncio.CancelledError as cancellation:
+            call.sent = Sent.UNKNOWN if draft.dispatched else call.sent
             if draft.dispatched and not endpoint.repeatable:
                 cancellation.add_note(f"{call.endpoint} was in flight ({call}): {UNKNOWN}")
                 call.is_over = True

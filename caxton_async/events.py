@@ -61,7 +61,7 @@ class CallProgress:
     reference: str | None = None
     account: str | None = None
     attempt: int = 0
-    sent: Sent = Sent.NO  # by the attempts that are over
+    sent: Sent = Sent.NO  # by the attempts that are over, a cancelled one too
     is_over: bool = False  # so was reported
 
     def __str__(self) -> str:
@@ -145,7 +145,7 @@ class Reporter:
         elif isinstance(error, CaxtonError):
             self.report("failed", call, error.sent, error)
         else:
-            self.report("failed", call, Sent.UNKNOWN if call.attempt else Sent.NO)
+            self.report("failed", call, call.sent)
 
     def _tell(self, on_event: Callable[[Event], None], event: Event) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from caxton_async import BulkSource, CaxtonClient, Event, WebhookEvent
+from caxton_async import BulkSource, CaxtonClient, Event, Sent, WebhookEvent
 from caxton_async.emulator import Emulator, Fault
 from caxton_async.endpoints import CATALOGUE
 from caxton_async.models import BulkUpload, NewCard, NewUser
@@ -162,6 +162,7 @@ async def test_a_call_cancelled_anywhere_leaves_nothing_but_the_truth(name: str,
             if not CATALOGUE[name].repeatable and name != "get_access_token":  # a login belongs to no caller
                 assert told.count("answered") + told.count("outcome_unknown") <= told.count("attempt")
                 assert seen <= told.count("answered") + told.count("outcome_unknown")
+                assert {event.sent for event in events if event.kind == "failed"} <= {Sent.NO}
     assert number > 1 or (name == "get_access_token" and way != "cold")  # it has the token, and waits for nothing
     assert emulator.connections == 0
 
