@@ -2,12 +2,14 @@
 
 import datetime as dt
 import math
+import ssl
 import urllib.parse
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from types import GenericAlias
 from typing import Any
 
 from attrs import fields, has
@@ -100,7 +102,7 @@ def to_jsonable(value: object) -> object:
     """Return a request, a result, an error or any value in them as what `json.dumps` writes.
 
     Objects become dictionaries by the names of their attributes, decimals text with each of their digits, dates and
-    times text after ISO 8601, enumerations their values, and secrets `"***"`.
+    times text after ISO 8601, enumerations their values, classes and functions their names, and secrets `"***"`.
 
     **Raises** TypeError for a value of another kind.
     """
@@ -131,6 +133,10 @@ def _container_to_jsonable(value: object) -> object:
     if has(cls):
         names = (a.alias or a.name for a in fields(cls))
         return {name: to_jsonable(getattr(value, name)) for name in names}
+    if isinstance(value, GenericAlias):
+        return str(value)
+    if callable(value) or isinstance(value, ssl.SSLContext):
+        return str(getattr(value, "__qualname__", type(value).__qualname__))
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 

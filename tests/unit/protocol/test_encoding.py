@@ -12,7 +12,7 @@ from attrs import define
 from hypothesis import given
 
 from caxton_async import models as m
-from caxton_async import to_jsonable
+from caxton_async import CATALOGUE, Settings, to_jsonable
 from caxton_async.errors import OutcomeUnknown, Sent
 from caxton_async.protocol import encoding
 from caxton_async.protocol.encoding import EncodeError
@@ -237,6 +237,17 @@ def test_a_request_has_a_form_in_json(request_: object) -> None:
     plain = to_jsonable(request_)
 
     assert type(request_)(**plain | ({"amount": Decimal(100)} if "amount" in plain else {})) == request_
+
+
+@pytest.mark.parametrize("value", [*CATALOGUE.values(), Settings(on_event=print)])
+def test_an_endpoint_and_settings_have_a_form_in_json(value: object) -> None:
+    """Classes and functions by their names."""
+    plain = to_jsonable(value)
+
+    assert json.loads(json.dumps(plain)) == plain
+    if value is CATALOGUE["move_funds"]:
+        returns = "tuple[caxton_async.models.answers.Balance, ...]"
+        assert (plain["name"], plain["sends"], plain["returns"]) == ("move_funds", "MoveFunds", returns)
 
 
 def test_what_is_not_ours_has_no_form_in_json() -> None:
