@@ -11,8 +11,8 @@ import pytest
 from attrs import define
 from hypothesis import given
 
-from caxton_async import models as m
 from caxton_async import CATALOGUE, Settings, to_jsonable
+from caxton_async import models as m
 from caxton_async.errors import OutcomeUnknown, Sent
 from caxton_async.protocol import encoding
 from caxton_async.protocol.encoding import EncodeError
