@@ -22,7 +22,7 @@ from caxton_async.journal import open_journal
 from caxton_async.journal.binding import binding_of, check_binding
 from caxton_async.journal.protocol import Journal, Taken, Worker
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState, RowStatus
-from caxton_async.journal.step import Step, take_step
+from caxton_async.journal.step import Step, make_call, saying_what_was_sent
 from caxton_async.journal.stored import decode_request
 from caxton_async.journal.verdict import readable
 
@@ -203,45 +203,52 @@ class BatchRun(Generic[Request, Result]):
         The failure of one task does not cancel the calls of the others: their outcomes are still to be learnt.
         """
         try:
-            while not self._halted.is_set():
-                if self._quiet_until:
-                    await self._keep_quiet()
-                    continue
-                if self.pace and not await self.pace.wait(self._halted):
-                    return
-                taken = await worker.take(self.info.id)
-                if taken is None:
-                    self._room = 0
-                    return
-                if await self._send(worker, taken):
+            taken = await self._take(worker)
+            while taken is not None:
+                step, following = await self._send(worker, taken)
+                if step.verdict.state is RowState.ACCEPTED:
                     self._start(worker, tasks)  # one more for each accepted row doubles them with each round
+                taken = following or await self._take(worker)
         except Exception as error:  # noqa: BLE001 -- kept for the end of the run, which raises it
             self.failure = self.failure or error
             self._halted.set()
 
-    async def _send(self, worker: Worker, taken: Taken) -> bool:
-        """Send a row, again where that is safe, and tell whether it was accepted."""
+    async def _take(self, worker: Worker) -> Taken | None:
+        if not await self._may_send():
+            return None
+        taken = await worker.take(self.info.id)
+        if taken is None:
+            self._room = 0
+        return taken
+
+    async def _may_send(self) -> bool:
+        """Wait until another row may be sent; False when the run halts."""
+        while self._quiet_until and not self._halted.is_set():
+            await self._keep_quiet()
+        return not self._halted.is_set() and (self.pace is None or await self.pace.wait(self._halted))
+
+    async def _send(self, worker: Worker, taken: Taken) -> tuple[Step[Result], Taken | None]:
+        """Send a row, again where that is safe; return what came of it, and the row that was taken in its place.
+
+        The next row is taken in the commit that makes the outcome durable, so that a place waits for one and not two.
+        """
         request = await self._request_of(worker, taken)
-        step = await self._step(worker, taken, request)
-        for _ in range(1, _TRIES):
-            if not step.verdict.again:
-                break
-            if self._quiet_until:
-                await self._keep_quiet()
-            if self.pace:
-                await self.pace.wait(self._halted)
-            again = None if self._halted.is_set() else await worker.take_again(taken)
-            if again is None:
+        following, tries = None, 0
+        while True:
+            step = await make_call(self.caxton, self.endpoint, request, worker=worker, rows=(taken,))
+            self._learn(step)
+            tries += 1
+            is_last = not step.verdict.again or tries == _TRIES
+            with saying_what_was_sent(step.status):
+                if is_last and self.pace is None and not self._quiet_until and not self._halted.is_set():
+                    following = await worker.record_and_take(taken, step.status)
+                else:
+                    await worker.record(taken, step.status)
+            if is_last or not await self._may_send() or (again := await worker.take_again(taken)) is None:
                 break
             taken = again
-            step = await self._step(worker, taken, request)
         self.tell(RowOutcome(taken.reference, step.verdict.state, step.result, step.error))
-        return step.verdict.state is RowState.ACCEPTED
-
-    async def _step(self, worker: Worker, taken: Taken, request: Any) -> Step[Result]:  # noqa: ANN401
-        step = await take_step(self.caxton, self.endpoint, request, worker=worker, rows=(taken,))
-        self._learn(step)
-        return step
+        return step, following
 
     async def _request_of(self, worker: Worker, taken: Taken) -> Any:  # noqa: ANN401 -- of the endpoint's class
         try:

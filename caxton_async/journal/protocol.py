@@ -294,6 +294,10 @@ class Worker(Protocol):
         """Record an outcome, durably; it is written even when the caller is cancelled."""
         ...
 
+    async def record_and_take(self, taken: Taken, status: RowStatus) -> Taken | None:
+        """Record an outcome, and `take` the next row of the same batch in the same commit."""
+        ...
+
     async def record_all(self, taken: Sequence[Taken], status: RowStatus) -> Recorded:
         """Record the one outcome of rows that share a money step, in one commit."""
         ...

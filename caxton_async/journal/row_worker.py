@@ -15,6 +15,7 @@ from caxton_async.journal.states import NewBatch, PlannedRow, RowState, RowStatu
 
 Waiting = deque["asyncio.Future[Taken | None]"]
 Claim = asyncio.Future[list[Taken]]
+Recording = asyncio.Future[Sequence[Recorded]]
 _POSITION: Final = 0xFFFFFFFF  # of the id of a row
 
 
@@ -49,9 +50,7 @@ class Moves(Protocol):
         """Take a single payment by its reference; `known` is told of one that its reference names already."""
         ...
 
-    def record(
-        self, taken: Sequence[Taken], status: RowStatus, answer: bytes | None
-    ) -> "asyncio.Future[Sequence[Recorded]]":
+    def record(self, taken: Sequence[Taken], status: RowStatus, answer: bytes | None) -> Recording:
         """Record the one outcome of rows, in one commit."""
         ...
 
@@ -61,17 +60,37 @@ class Moves(Protocol):
 
 
 @define(eq=False)
+class _Ask:
+    """A claim that is under way; `asked` is how many rows it looks for, None before the writer has come to it."""
+
+    after: int
+    turn: int
+    asked: int | None = None
+
+
+@define(eq=False)
 class _Queue:
     """Who waits for a row of a batch; `after` is the position past which the next is looked for."""
 
     after: int = 0
+    turn: int = 0  # raised when `after` goes back: claims that were under way then move it no more
     waiting: Waiting = field(factory=deque)
-    is_claiming: bool = False
-    asked: int = 0
+    asks: list[_Ask] = field(factory=list)
 
-    def come_back_to(self, taken: Taken) -> None:
-        """Let the next claim find a row that was given back."""
-        self.after = min(self.after, (taken.id & _POSITION) - 1)
+    def come_back_to(self, position: int) -> None:
+        """Let the next claim find a row again, and those behind it."""
+        self.after, self.turn = min(self.after, position - 1), self.turn + 1
+
+    def is_heard(self) -> bool:
+        """Tell whether a claim is under way that will see all who wait now."""
+        return not self.waiting or any(ask.asked is None for ask in self.asks)
+
+    def wanted(self, ask: _Ask, most: int) -> int:
+        """Return how many rows a claim looks for: one for each who waits and whom no earlier claim serves."""
+        ask.asked = 0  # before it looks: who comes later asks anew
+        served = sum(other.asked or 0 for other in list(self.asks) if other is not ask)
+        ask.asked = max(0, min(len(self.waiting) - served, most))
+        return ask.asked
 
 
 class Claims:
@@ -83,18 +102,20 @@ class Claims:
         self._queues: dict[int, _Queue] = {}
         self._beginning = asyncio.Lock()
 
-    async def take(self, batch: int) -> Taken | None:
-        """Take the next row that waits to be sent."""
+    async def take(self, batch: int, recorded: Recording | None = None) -> Taken | None:
+        """Take the next row that waits to be sent, once what is being recorded is durable."""
         queue = self._queues.get(batch) or await self._begin(batch)
         future: asyncio.Future[Taken | None] = asyncio.get_running_loop().create_future()
         queue.waiting.append(future)
         self._claim(batch, queue)
         try:
+            if recorded is not None:
+                await recorded
             return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and (taken := future.result()):
+        except BaseException:
+            if not future.cancel() and not future.cancelled() and not future.exception() and (taken := future.result()):
                 self._give_back(taken)
-                queue.come_back_to(taken)
+                queue.come_back_to(taken.id & _POSITION)
             raise
 
     async def _begin(self, batch: int) -> _Queue:
@@ -106,22 +127,20 @@ class Claims:
             return self._queues[batch]
 
     def _claim(self, batch: int, queue: _Queue) -> None:
-        """Ask for as many rows as there are waiting, unless a claim is under way, which asks again at its end."""
-        if queue.is_claiming or not queue.waiting:
+        """Ask for as many rows as there are waiting, unless a claim that has not begun yet does so.
+
+        One that has begun is not waited for: the next is then in the commit right after its own.
+        """
+        if queue.is_heard():
             return
-        queue.is_claiming = True
-        after = queue.after
+        ask = _Ask(queue.after, queue.turn)
+        queue.asks.append(ask)
+        # How many is told as late as possible, so that one claim serves all who came by now.
+        claim = self._moves.claim(batch, ask.after, lambda: queue.wanted(ask, self._concurrency))
+        claim.add_done_callback(lambda done: self._hand_out(batch, queue, ask, done))
 
-        def wanted() -> int:
-            # As late as possible, so that one claim serves all who came by now.
-            queue.asked = min(len(queue.waiting), self._concurrency)
-            return queue.asked
-
-        claim = self._moves.claim(batch, after, wanted)
-        claim.add_done_callback(lambda done: self._hand_out(batch, queue, after, done))
-
-    def _hand_out(self, batch: int, queue: _Queue, after: int, done: Claim) -> None:
-        queue.is_claiming = False
+    def _hand_out(self, batch: int, queue: _Queue, ask: _Ask, done: Claim) -> None:
+        queue.asks.remove(ask)
         if done.cancelled():  # the loop is closing
             return
         if (error := done.exception()) is not None:
@@ -131,16 +150,16 @@ class Claims:
                     future.set_exception(copy.copy(error))
             return
         taken = deque(done.result())
-        if taken and queue.after == after:  # it was not rewound meanwhile
+        if taken and queue.turn == ask.turn:
             queue.after = taken[-1].id & _POSITION
-        found_all = len(taken) == queue.asked
+        found_all = len(taken) == ask.asked
         while queue.waiting and (taken or not found_all):
             future = queue.waiting.popleft()
             if not future.done():
                 future.set_result(taken.popleft() if taken else None)
         for left in taken:
             self._give_back(left)
-            queue.come_back_to(left)
+            queue.come_back_to(left.id & _POSITION)
         self._claim(batch, queue)
 
     def _give_back(self, taken: Taken) -> None:
@@ -151,7 +170,7 @@ class Claims:
     def rewind(self, batch: int) -> None:
         """Let `take` begin at the first row again."""
         if batch in self._queues:
-            self._queues[batch].after = 0
+            self._queues[batch].come_back_to(1)
 
     async def wait_for(self, claim: Claim) -> list[Taken]:
         """Wait for a claim; whoever is cancelled meanwhile gives back what it brings."""
@@ -217,6 +236,11 @@ class RowWorker:
     async def record(self, taken: Taken, status: RowStatus, answer: bytes | None = None) -> Recorded:
         """Record an outcome, durably."""
         return (await self._moves.record([taken], status, answer))[0]
+
+    async def record_and_take(self, taken: Taken, status: RowStatus) -> Taken | None:
+        """Record an outcome, and take the next row of the batch in the same commit."""
+        recorded = self._moves.record([taken], status, None)
+        return await self._claims.take(taken.id >> 32, recorded)
 
     async def record_all(self, taken: Sequence[Taken], status: RowStatus) -> Recorded:
         """Record the one outcome of rows that share a money step."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from attrs import frozen
@@ -25,9 +25,10 @@ _EXPIRED: Final = Verdict(RowState.NOT_SENT, again=True)
 
 @frozen
 class Step(Generic[Result]):
-    """What came of a step: the verdict on its rows, and what the call returned or raised."""
+    """What came of a step: the verdict on its rows and what the journal keeps, and what the call returned or raised."""
 
     verdict: Verdict
+    status: RowStatus
     result: Result | None = None
     error: CaxtonError | None = None
 
@@ -48,30 +49,42 @@ async def take_step(
     Raises:
         JournalError: the outcome could not be written, or the worker was given up; `sent` tells whether it had left.
     """
+    step = await make_call(caxton, endpoint, request, worker=worker, rows=rows)
+    with saying_what_was_sent(step.status):
+        await _record(worker, rows, step.status, _answer(step) if keeps_answer else None)
+    return step
+
+
+async def make_call(
+    caxton: "CaxtonClient",
+    endpoint: Endpoint[Request, Result],
+    request: Request,
+    *,
+    worker: Worker,
+    rows: Sequence[Taken],
+) -> Step[Result]:
+    """Carry out one call for `rows`, and leave it to the caller to record `status` before anything else is awaited."""
     began, started_at = time.monotonic(), time.time()
     if began >= min(row.expires_at for row in rows):
         status = RowStatus(state=RowState.NOT_SENT, sent=Sent.NO, error="the claim was too old: nothing was sent")
-        await _record(worker, rows, status, None)
         expired = NotSent(f"{endpoint.name} was not sent: the claim on its row was too old", endpoint=endpoint.name)
-        return Step(_EXPIRED, error=expired)
+        return Step(_EXPIRED, status, error=expired)
     # Events and warnings tell which row they are of.
     view = caxton.with_options(reference=rows[0].reference) if len(rows) == 1 else caxton
-    step: Step[Result]
+    result, error, verdict = None, None, _ACCEPTED
     try:
         result = await view.call(endpoint, request)
-        step = Step(_ACCEPTED, result)
-    except CaxtonError as error:
-        step = Step(judge(error, repeatable=endpoint.repeatable), error=error)
-    except BaseException as error:
-        said = f"interrupted by {type(error).__name__} while it was being sent"
+    except CaxtonError as raised:
+        error, verdict = raised, judge(raised, repeatable=endpoint.repeatable)
+    except BaseException as raised:
+        said = f"interrupted by {type(raised).__name__} while it was being sent"
         status = RowStatus(state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said, started_at=started_at)
         # Under a cancellation the wait ends at once; the journal writes the outcome all the same.
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError), saying_what_was_sent(status):
             await _record(worker, rows, status, None)
         raise
-    status = status_of(step.verdict, step.error, started_at=started_at, elapsed_s=time.monotonic() - began)
-    await _record(worker, rows, status, _answer(step) if keeps_answer else None)
-    return step
+    status = status_of(verdict, error, started_at=started_at, elapsed_s=time.monotonic() - began)
+    return Step(verdict, status, result, error)
 
 
 def _answer(step: Step[Result]) -> bytes | None:
@@ -81,11 +94,17 @@ def _answer(step: Step[Result]) -> bytes | None:
 
 
 async def _record(worker: Worker, rows: Sequence[Taken], status: RowStatus, answer: bytes | None) -> None:
+    if len(rows) == 1:
+        await worker.record(rows[0], status, answer)
+    else:
+        await worker.record_all(rows, status)
+
+
+@contextmanager
+def saying_what_was_sent(status: RowStatus) -> Iterator[None]:
+    """Let an error of the journal tell whether the request had left whose outcome it could not take."""
     try:
-        if len(rows) == 1:
-            await worker.record(rows[0], status, answer)
-        else:
-            await worker.record_all(rows, status)
+        yield
     except JournalError as error:
         error.sent = status.sent or Sent.UNKNOWN
         raise

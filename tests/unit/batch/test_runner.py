@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -290,16 +290,18 @@ async def test_a_journal_that_fails_stops_the_run(journal: Journal, monkeypatch:
     """Once a write has failed nothing is sent any more, and the failure is raised."""
     joined = journal.join
 
-    async def join(**options: object) -> object:
-        worker = await joined(**options)
-        record = worker.record
-
-        async def failing(taken: object, status: object, answer: bytes | None = None) -> object:
+    def failing(record: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def fail(*arguments: object) -> object:
             if caxton.sent.total() >= 5:
                 raise JournalFailed("the disk is full: nothing more is sent")
-            return await record(taken, status, answer)
+            return await record(*arguments)
 
-        monkeypatch.setattr(worker, "record", failing)
+        return fail
+
+    async def join(**options: object) -> object:
+        worker = await joined(**options)
+        for name in ("record", "record_and_take"):
+            monkeypatch.setattr(worker, name, failing(getattr(worker, name)))
         return worker
 
     monkeypatch.setattr(journal, "join", join)

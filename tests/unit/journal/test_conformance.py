@@ -188,8 +188,14 @@ async def test_every_row_is_taken_once(place: Place) -> None:
                 taken.append(found)
                 assert await worker.record(found, outcome()) is Recorded.TAKEN
 
+        async def go_on(worker) -> None:
+            found = await worker.take(batch.id)
+            while found:
+                taken.append(found)
+                found = await worker.record_and_take(found, outcome())
+
         async with await journal.join() as one, await other.join(concurrency=4) as two:
-            await asyncio.gather(*(work(worker) for worker in (one, two) for _ in range(8)))
+            await asyncio.gather(*(how(worker) for worker in (one, two) for how in (work, go_on) for _ in range(4)))
 
         assert sorted(found.id for found in taken) == [batch.id << 32 | n for n in range(1, 101)]
         assert {found.request for found in taken} == {planned.request for planned in rows(100)}
@@ -237,8 +243,10 @@ async def test_a_cancelled_taker_gives_its_row_back(place: Place) -> None:
     """Rows that were claimed for takers who were cancelled meanwhile are not sent, and can be taken by others."""
     async with place.open() as journal, await journal.join() as worker:
         batch = await plan(journal, 3)
-        assert await worker.take(batch.id)
-        takers = [asyncio.create_task(worker.take(batch.id)) for _ in range(2)]
+        first = await worker.take(batch.id)
+        assert first
+        going_on = worker.record_and_take(first, outcome())
+        takers = [asyncio.create_task(taking) for taking in (going_on, worker.take(batch.id))]
         await asyncio.sleep(0)
         for taker in takers:
             taker.cancel()
@@ -246,6 +254,7 @@ async def test_a_cancelled_taker_gives_its_row_back(place: Place) -> None:
 
         worker.rewind(batch.id)
         assert len(await take(worker, batch.id, 3)) == 2
+        assert states_of(journal, batch.id) == ["accepted", "sending", "sending"]
 
 
 async def test_the_rows_of_a_payroll_are_taken_together_or_not_at_all(place: Place) -> None:
