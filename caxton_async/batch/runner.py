@@ -1,6 +1,5 @@
 """Carries out a batch: rows from the journal, calls through the client, every step durable before the next."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -11,6 +10,7 @@ import anyio
 from attrs import define, field
 
 from caxton_async.batch.brake import Brake
+from caxton_async.batch.cooldown import LONGEST_S, MAX_IN_A_ROW, Cooldown
 from caxton_async.batch.lookup import BULK_PAYMENTS, find_batches, find_endpoint
 from caxton_async.batch.outcome import BatchSummary, RowOutcome, summarise
 from caxton_async.batch.pace import Pace, paced
@@ -36,9 +36,6 @@ logger: Final = logging.getLogger("caxton_async")
 STOPPED: Final = "stopped before all rows were sent"
 _FIRST: Final = 4  # calls in flight at the start: an outage that is there already costs no more than these
 _TRIES: Final = 3  # of a row in one run, each with the client's own attempts; then it waits for the next run
-_LONGEST_WAIT_S: Final = 300.0  # for an API that says "later"; beyond it the run pauses, and a person decides
-_MAX_BACKOFF_S: Final = 60.0
-_MAX_RATE_LIMITED: Final = 10  # in a row, before the run pauses
 
 
 async def run_batch(  # noqa: PLR0913 -- a contract: what a run is made of
@@ -159,8 +156,7 @@ class BatchRun(Generic[Request, Result]):
     _brake: Brake = field(factory=Brake)
     _halted: anyio.Event = field(factory=anyio.Event)
     _room: int = 0  # tasks that may still be started
-    _quiet_until: float = 0.0
-    _rate_limited: int = 0
+    _cooldown: Cooldown = field(factory=Cooldown)
 
     async def carry_out(self, journal: Journal, concurrency: int, stop: anyio.Event) -> None:
         """Send what is left to send, until nothing is, or the run halts."""
@@ -223,8 +219,8 @@ class BatchRun(Generic[Request, Result]):
 
     async def _may_send(self) -> bool:
         """Wait until another row may be sent; False when the run halts."""
-        while self._quiet_until and not self._halted.is_set():
-            await self._keep_quiet()
+        while self._cooldown.is_on and not self._halted.is_set():
+            await self._cooldown.wait(self._halted)
         return not self._halted.is_set() and (self.pace is None or await self.pace.wait(self._halted))
 
     async def _send(self, worker: Worker, taken: Taken) -> tuple[Step[Result], Taken | None]:
@@ -240,7 +236,7 @@ class BatchRun(Generic[Request, Result]):
             tries += 1
             is_last = not step.verdict.again or tries == _TRIES
             with saying_what_was_sent(step.status):
-                if is_last and self.pace is None and not self._quiet_until and not self._halted.is_set():
+                if is_last and self.pace is None and not self._cooldown.is_on and not self._halted.is_set():
                     following = await worker.record_and_take(taken, step.status)
                 else:
                     await worker.record(taken, step.status)
@@ -262,7 +258,7 @@ class BatchRun(Generic[Request, Result]):
         """Draw conclusions from one call for all that follow."""
         verdict, error = step.verdict, step.error
         if verdict.state is RowState.ACCEPTED:
-            self._rate_limited = 0
+            self._cooldown.in_a_row = 0
         if isinstance(error, RateLimited):
             self._slow_down(error)
         reason = self._brake.observe(verdict.state, error)
@@ -270,27 +266,13 @@ class BatchRun(Generic[Request, Result]):
             self._pause(": ".join(filter(None, (reason, readable(error)))), error)
 
     def _slow_down(self, error: RateLimited) -> None:
-        now = asyncio.get_running_loop().time()
-        if now < self._quiet_until:
-            return  # sent before the others heard of it
-        self._rate_limited += 1
-        delay = error.retry_after_s
-        if delay is None:
-            delay = min(2.0 ** (self._rate_limited - 1), _MAX_BACKOFF_S)
-        if delay > _LONGEST_WAIT_S or self._rate_limited > _MAX_RATE_LIMITED:
+        delay_s = self._cooldown.begin(error.retry_after_s)
+        if delay_s is None:
+            return
+        if delay_s > LONGEST_S or self._cooldown.in_a_row > MAX_IN_A_ROW:
             self._pause(f"the API asks for a pause: {readable(error)}", error)
-        self._quiet_until = now + delay
         if self.pace:
-            self.pace.keep_quiet(delay)
-
-    async def _keep_quiet(self) -> None:
-        """Wait until calls may be made again, or the run halts."""
-        clock = asyncio.get_running_loop().time
-        while (left := self._quiet_until - clock()) > 0 and not self._halted.is_set():
-            with anyio.move_on_after(left):
-                await self._halted.wait()
-        if self._quiet_until <= clock():
-            self._quiet_until = 0.0
+            self.pace.keep_quiet(delay_s)
 
     def _pause(self, reason: str, error: CaxtonError) -> None:
         if self.paused is None:

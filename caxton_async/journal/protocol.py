@@ -49,8 +49,7 @@ class Recorded(enum.Enum):
 class Taken:
     """A row that is durably `sending`, and may be sent by the worker that took it, once.
 
-    `request` is what was planned.  After `expires_at`, on the clock of `time.monotonic`, the call must not begin any
-    more: the row is then recorded as not sent.
+    After `expires_at` (of `time.monotonic`) the call must not begin any more: the row is then recorded as not sent.
     """
 
     id: int
@@ -64,10 +63,7 @@ class Taken:
 
 @frozen(kw_only=True)
 class Known:
-    """A single payment that its reference names already, so it was not taken.
-
-    `is_in_flight` says that it is `sending` and its process lives.
-    """
+    """A single payment that its reference names already; `is_in_flight`: it is `sending`, and its process lives."""
 
     row: JournalRow
     is_in_flight: bool = False

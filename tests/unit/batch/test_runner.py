@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from caxton_async import errors as e
-from caxton_async.batch import BatchSummary, RowOutcome, resume_batch, run_batch, runner
+from caxton_async.batch import BatchSummary, RowOutcome, cooldown, resume_batch, run_batch, runner
 from caxton_async.endpoints import CREATE_WALLET, MOVE_FUNDS
 from caxton_async.errors import JournalFailed, JournalRefused, Sent
 from caxton_async.journal import Journal, RowState
@@ -216,7 +216,7 @@ async def test_a_rate_limit_without_end_pauses_the_run(
     journal: Journal, wait: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run does not wait for ever, nor for hours."""
-    monkeypatch.setattr(runner, "_MAX_BACKOFF_S", 0.001)
+    monkeypatch.setattr(cooldown, "_MAX_BACKOFF_S", 0.001)
     error = e.RateLimited("slow down", http_status=429, retry_after_s=wait)
 
     summary = await run_batch(FakeCaxton(raising(error)), CREATE_WALLET, wallets(90), journal=journal, concurrency=2)
