@@ -155,15 +155,6 @@ class Database:
             self._file.set_facts(tx, epoch=str(epoch + 1), is_open=str(int(is_open)))
         self._register.confirm(self.path, number, epoch + 1)
 
-    def _note_the_end(self) -> None:
-        # What was sent is recorded, whether or not the disk has room for this.
-        try:
-            self._raise_epoch(is_open=False)
-        except JournalError as error:
-            _log.warning(
-                "the journal %s was not closed properly, and is checked when it is opened: %s", self.path, error
-            )
-
     def close(self) -> None:
         """Close the file; the last who wrote marks it as closed properly."""
         with self._file.mutex:
@@ -171,9 +162,19 @@ class Database:
                 if self._locks is not None and self._file.is_sound:
                     with self._locks.held("write"):
                         if self._locks.try_alone() and not self._copy_problem:
-                            self._note_the_end()
+                            with _warning_at_most(self.path):
+                                self._raise_epoch(is_open=False)
                         self._file.connection.close()
             finally:
                 self._file.connection.close()
                 if self._locks is not None:
                     self._locks.close()
+
+
+@contextmanager
+def _warning_at_most(path: Path) -> Iterator[None]:
+    # What was sent is recorded, whether or not the disk has room for the mark of a proper end.
+    try:
+        yield
+    except JournalError as error:
+        _log.warning("the journal %s was not closed properly, and is checked when it is opened: %s", path, error)
