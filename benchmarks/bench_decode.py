@@ -102,7 +102,7 @@ def main() -> None:
 
         def structured(endpoint: Any = endpoint, body: bytes = body, read: Any = read) -> object:
             raw = codec.decode(body)
-            return codec.structure(raw, endpoint.returns) if endpoint.body == "form" else read(raw, is_settled=False)
+            return codec.structure(raw, endpoint.returns) if endpoint.body == "form" else read(raw)
 
         variants: dict[str, Callable[[], object]] = {
             "json": lambda text=text: json.loads(text),

@@ -95,7 +95,7 @@ def read_reply(
     early = reply.early and not endpoint.repeatable
     rule = decide(reply.status, signs.body, signs.content, signs.around, early)
     if rule.meaning is _ACCEPTED:
-        result = _accept(endpoint, request, raw, read, is_settled=signs.is_settled)
+        result = _accept(endpoint, request, raw, read)
         if isinstance(result, Envelope):
             return result
         problem, path = result
@@ -124,14 +124,14 @@ def _flaw(headers: Mapping[str, str]) -> str | None:
 
 
 def _accept(
-    endpoint: Endpoint[Any, Any], request: object, raw: object, read: Callable[..., Envelope[Any]], *, is_settled: bool
+    endpoint: Endpoint[Any, Any], request: object, raw: object, read: Callable[..., Envelope[Any]]
 ) -> Envelope[Any] | tuple[str, str]:
     """Return the envelope of an answer that says yes; else what is wrong in it, and where."""
     try:
         if endpoint.body == "form":
             returns: Any = endpoint.returns
             return Envelope(Content(codec.structure(raw, returns)))
-        envelope = read(raw, is_settled=is_settled)
+        envelope = read(raw)
     except DecodeError as error:
         return error.problem, error.where("$")
     foreign = _foreign_member(endpoint, request, raw) if endpoint.path_fields else None

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from caxton_async.protocol.spelling import SETTLED, has_twins, place, settle
+from caxton_async.protocol.spelling import SHAPES, place
 from caxton_async.protocol.status import CONTRADICTION, FAILING, SUCCESS, Weights, read_names, weights_of
 
 Object = dict[str, object]
@@ -16,8 +16,6 @@ _DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
 _UNREADABLE: Final = object()
 # So many parts of a Model are looked at for the status that is shown; a documented answer has it among the first.
 _MAX_LOOKED_AT: Final = 100
-_SAID: Final = SUCCESS | FAILING | CONTRADICTION
-_UNSETTLED: Final = 8  # beside what is said: keys stand there whose spelling we do not know
 _TOGETHER: Final = {1: "success", 2: "failing", 3: "mixed", **dict.fromkeys((4, 5, 6, 7), "contradiction")}
 
 
@@ -33,7 +31,6 @@ class Signs:
     body: str
     content: str = "empty"
     around: str = "fine"
-    is_settled: bool = True
     culprit: Object | None = None
 
 
@@ -42,44 +39,44 @@ _innocent: Final = lru_cache(Signs)
 
 
 def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.maxsize) -> Signs:
-    """Find out what an answer shows, and bring its keys, in place, into the spelling that we know.
+    """Find out what an answer shows.
 
     `is_token` says that one of the token endpoint is waited for; `containers` is how many objects and lists there are
     at most.
     """
     if type(raw) is not dict:
         return _innocent("no object")
-    twins = not (SETTLED.issuperset(raw) or settle(raw)) and has_twins(raw)
-    content, model = raw.get("Content"), None
+    shape = SHAPES[tuple(raw)]
+    twins, keys = shape.has_twins, shape.keys
+    content, model = raw.get(keys.get("content")), None
     names: tuple[str, ...] = ()
     if type(content) is dict:
-        twins = twins or (not (SETTLED.issuperset(content) or settle(content)) and has_twins(content))
-        model, names = content.get("Model"), read_names(content.get("ExpectedResponses"))
-        if type(model) is dict and not (SETTLED.issuperset(model) or settle(model)):
-            twins = twins or has_twins(model)
+        within_content = SHAPES[tuple(content)]
+        model = content.get(within_content.keys.get("model"))
+        names = read_names(content.get(within_content.keys.get("expectedresponses")))
+        twins = twins or within_content.has_twins or (type(model) is dict and SHAPES[tuple(model)].has_twins)
     within, outside = weights_of(names)
-    around, beside, unsettled = "fine", None, 0
+    around, beside = "fine", None
     containers -= 1  # the answer itself
     if len(raw) > 1 or content is None:
-        seen = _look_around(raw, outside, containers)
-        around, beside, unsettled, containers = seen.kind, seen.culprit, seen.unsettled, seen.left
+        seen = _look_around(raw, content, outside, containers)
+        around, beside, containers = seen.kind, seen.culprit, seen.left
     culprits: dict[int, Object] = {}
-    parts: list[object] = [content]
-    says = _walk(parts, within, containers, culprits)
-    unsettled |= says & _UNSETTLED
-    said = _TOGETHER[says & _SAID] if says & _SAID else "silent" if model else "empty"
+    says = _walk([content], within, containers, culprits)
+    said = _TOGETHER[says] if says else "silent" if model else "empty"
     if twins:
         body = "twins"
-    elif is_token or "Content" not in raw:
-        body = "words" if raw.get("Message") or raw.get("error") else "token" if is_token else "other"
-    elif raw.get("error"):
+    elif is_token or "content" not in keys:
+        has_words = raw.get(keys.get("message")) or raw.get(keys.get("error"))
+        body = "words" if has_words else "token" if is_token else "other"
+    elif raw.get(keys.get("error")):
         body = "error beside"
     else:
         body = "envelope" if type(model) is dict or type(model) is list else "no model"
     if not culprits and beside is None:
-        return _innocent(body, said, around, not unsettled)
+        return _innocent(body, said, around)
     culprit = _worst(culprits)
-    return Signs(body, said, around, not unsettled, beside if around == "unauthorised" else culprit or beside)
+    return Signs(body, said, around, beside if around == "unauthorised" else culprit or beside)
 
 
 @frozen
@@ -88,31 +85,32 @@ class _Surroundings:
 
     kind: str
     culprit: Object | None
-    unsettled: int
     left: int
 
 
-def _look_around(raw: Object, weights: Weights, containers: int) -> _Surroundings:
+def _look_around(raw: Object, content: object, weights: Weights, containers: int) -> _Surroundings:
     callers: list[object] = []
     others: list[object] = []
     for key, value in raw.items():
-        if (type(value) is dict or type(value) is list) and key != "Content":
+        if (type(value) is dict or type(value) is list) and value is not content:
             (callers if key[:10].casefold() == "authorised" else others).append(value)
     culprits: dict[int, Object] = {}
     itself = _weigh(raw, weights, culprits)
     others_say = itself | _walk(others, weights, containers, culprits)
     callers_say = _walk(callers, weights, containers, culprits)
     both = callers_say | others_say
-    if both & _SAID <= SUCCESS:
-        kind = "success" if others_say & _SAID else "fine"
+    if both <= SUCCESS:
+        kind = "success" if others_say else "fine"
     elif both & CONTRADICTION or others_say & SUCCESS:
         kind = "contradiction"
     else:
         kind = "unauthorised" if callers_say & FAILING else "failing"
-    return _Surroundings(kind, _worst(culprits), both & _UNSETTLED, containers - len(callers) - len(others))
+    return _Surroundings(kind, _worst(culprits), containers - len(callers) - len(others))
 
 
-def _walk(parts: list[object], weights: Weights, containers: int, culprits: dict[int, Object]) -> int:
+def _walk(  # noqa: C901  # one loop: a call for each object would cost as much as what it does
+    parts: list[object], weights: Weights, containers: int, culprits: dict[int, Object]
+) -> int:
     """Return what all statuses in `parts`, which it fills with what is in them, say together.
 
     It looks at the outer ones first, and not by recursion, whose depth the server would decide; when it has met as many
@@ -121,14 +119,16 @@ def _walk(parts: list[object], weights: Weights, containers: int, culprits: dict
     says = 0
     for value in parts:
         if type(value) is dict:
-            code, name = value.get("ApiStatusCode"), value.get("ApiStatus")
-            if not SETTLED.issuperset(value):
-                says |= _weigh(value, weights, culprits)
-            elif code is not None or name is not None:
-                said = weights[code, name] if type(code) is int and type(name) is str else weights.of(code, name)
-                if said != SUCCESS:
-                    culprits.setdefault(said, value)
-                says |= said
+            shape = SHAPES[tuple(value)]
+            if shape.decides:
+                code, name = value.get(shape.code), value.get(shape.name)
+                if shape.has_twins:
+                    code = _UNREADABLE
+                if code is not None or name is not None:
+                    said = weights[code, name] if type(code) is int and type(name) is str else weights.of(code, name)
+                    if said != SUCCESS:
+                        culprits.setdefault(said, value)
+                    says |= said
             if len(parts) < containers:
                 for item in value.values():
                     if type(item) is dict or type(item) is list:
@@ -139,19 +139,7 @@ def _walk(parts: list[object], weights: Weights, containers: int, culprits: dict
 
 
 def _weigh(value: Object, weights: Weights, culprits: dict[int, Object]) -> int:
-    """Say what the status of an object means, 0 where it has none, and whether its keys are spelled as we know them."""
-    code, unsettled = None, 0
-    if not (SETTLED.issuperset(value) or settle(value)):
-        unsettled = _UNSETTLED
-        if has_twins(value) and any(key.casefold() in _DECIDING for key in value):
-            code = _UNREADABLE
-    code, name = code or value.get("ApiStatusCode"), value.get("ApiStatus")
-    if code is None and name is None:
-        return unsettled
-    said = weights.of(code, name)
-    if said != SUCCESS:
-        culprits.setdefault(said, value)
-    return said | unsettled
+    return _walk([value], weights, 0, culprits)
 
 
 def _worst(culprits: dict[int, Object]) -> Object | None:

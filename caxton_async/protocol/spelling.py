@@ -1,6 +1,6 @@
 """How the wire spells the attributes of our classes, and the keys of objects whatever the case of their letters."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -24,12 +24,15 @@ _SPELLINGS: Mapping[type, Mapping[str, str]] = {
     m.NewUser: {"date_of_birth": "DateofBirth"},
 }
 TRIPLET: Final = ("ApiStatusCode", "ApiStatus", "ApiStatusDescription")
+_DECIDING: Final = frozenset(
+    ["content", "model", "expectedresponses", "message", "error", "apistatuscode", "apistatus"]
+)
 # A number of more digits than this before its point is no amount, rate or id of anybody's.
 MAX_DIGITS: Final = 40
-# How many shapes of objects are remembered, and of how many members: a server that sends ever new ones fills no memory.
+# How many shapes are remembered, of how many members and letters: a server that sends ever new ones fills no memory.
 MAX_SHAPES: Final = 1024
-MAX_MEMBERS: Final = 64
-MAX_LENGTH: Final = 64
+_MAX_MEMBERS: Final = 64
+_MAX_LETTERS: Final = 2048
 
 
 def spellings(cls: Any) -> Mapping[str, str]:
@@ -74,6 +77,11 @@ def find_member(value: Mapping[str, object], name: str) -> str | None:
     return next((key for key in value if key.casefold() == folded), None)
 
 
+def is_memorable(shape: tuple[str, ...]) -> bool:
+    """Tell whether a shape takes so little memory that it may be remembered."""
+    return len(shape) <= _MAX_MEMBERS and sum(map(len, shape)) <= _MAX_LETTERS
+
+
 class ByShape(dict[tuple[str, ...], Value]):
     """What is known of each shape of object (its keys, in order), learnt when the shape is first met."""
 
@@ -83,94 +91,36 @@ class ByShape(dict[tuple[str, ...], Value]):
 
     def __missing__(self, shape: tuple[str, ...]) -> Value:
         value = self._learn(shape)
-        if len(self) < MAX_SHAPES and len(shape) <= MAX_MEMBERS:
+        if len(self) < MAX_SHAPES and is_memorable(shape):
             self[shape] = value
         return value
 
 
-class Settled(set[str]):
-    """Keys that stand for what they are spelled like: no two of them differ in case alone.
+class Shape:
+    """What the keys of an object tell, whatever the case of their letters: which of them stand for members that decide.
 
-    An object with no other keys can be taken as it is: `names`, of which we know the spelling, stand in it as we spell
-    them or not at all, and no member of it stands twice.
+    `keys` are these, by their names in lower case; `code` and `name` are those of a status.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
-        super().__init__()
-        self._names: dict[str, str] = {}
-        self._others: dict[str, str] = {}
-        self.add_names(names)
+    __slots__ = ("code", "decides", "has_twins", "keys", "name")
 
-    def add_names(self, names: Iterable[str]) -> None:
-        """Know some more names; of two that differ in case alone, the first."""
-        for name in names:
-            folded = name.casefold()
-            if folded not in self._names:
-                self.discard(self._others.pop(folded, ""))
-                self._names[folded] = name
-                self.add(name)
-
-    def learn(self, keys: Iterable[str]) -> None:
-        """Remember those of `keys` that cannot be taken for one that is known already."""
-        for key in keys:
-            folded = key.casefold()
-            is_new = folded not in self._names and folded not in self._others
-            if is_new and len(self._others) < MAX_SHAPES and len(key) <= MAX_LENGTH:
-                self._others[folded] = key
-                self.add(key)
-
-    def spelling_of(self, key: str) -> str:
-        """Return a key as one of our names is spelled, itself if it stands for none of them."""
-        return self._names.get(key.casefold(), key)
+    def __init__(self, keys: Mapping[str, Any], *, has_twins: bool) -> None:
+        self.keys = keys
+        self.code, self.name = keys.get("apistatuscode"), keys.get("apistatus")
+        self.decides = self.code is not None or self.name is not None
+        self.has_twins = has_twins
 
 
-# Of all objects of all answers; the members that decide, and those of our classes, are known from the beginning.
-SETTLED: Final = Settled(("Content", "Model", "ExpectedResponses", "Message", "error", "UserId", *TRIPLET))
-SETTLED.add("Userid")  # the guide has both
+_SILENT: Final = Shape({}, has_twins=False)
 
 
-def has_twins(value: Mapping[str, object]) -> bool:
-    """Tell whether two keys of an object differ in case alone."""
-    return len({key.casefold() for key in value}) < len(value)
+def read_shape(keys: tuple[str, ...]) -> Shape:
+    """Return what the keys of an object tell."""
+    folded = set(map(str.casefold, keys))
+    has_twins = len(folded) < len(keys)
+    if _DECIDING.isdisjoint(folded) and not has_twins:
+        return _SILENT
+    return Shape({name: key for key in keys if (name := key.casefold()) in _DECIDING}, has_twins=has_twins)
 
 
-def _documented_names(shape: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return a shape as we spell its keys, None if that changes nothing or makes two keys one."""
-    SETTLED.learn(shape)
-    names = tuple(SETTLED.spelling_of(key) for key in shape)
-    return None if names == shape or len(set(names)) < len(names) else names
-
-
-_DOCUMENTED_NAMES: Final = ByShape(_documented_names)
-
-
-def know(names: Iterable[str]) -> None:
-    """Know how some more members are spelled."""
-    SETTLED.add_names(names)
-    _DOCUMENTED_NAMES.clear()
-
-
-def settle(value: dict[str, object]) -> bool:
-    """Bring the keys of an object, in place, into the spelling that we know; the guides slip in the case of letters.
-
-    False tells that this cannot be done: two keys differ in case alone, or are too many or too long to be known.
-    """
-    names = _DOCUMENTED_NAMES[tuple(value)]
-    if names is not None:
-        items = list(value.values())
-        value.clear()
-        value.update(zip(names, items, strict=True))
-    return SETTLED.issuperset(value)
-
-
-def canonical_names(known: Mapping[str, str], settled: Settled) -> Callable[[tuple[str, ...]], tuple[str, ...] | None]:
-    """Return what learns how a class spells the keys of an object; None for keys that are spelled like that."""
-
-    def learn(shape: tuple[str, ...]) -> tuple[str, ...] | None:
-        settled.learn(shape)
-        names = tuple(known.get(key.casefold(), key) for key in shape)
-        if len(set(names)) < len(names):
-            raise DecodeError("has two members that differ in case alone")
-        return None if names == shape else names
-
-    return learn
+SHAPES: Final = ByShape(read_shape)

@@ -13,8 +13,8 @@ PACKAGE = ROOT / "caxton_async"
 HOMES = {
     "opentelemetry": {"telemetry.py"},
     "aiohttp": {"transport", "emulator"},
-    "cattrs": {"protocol/codec.py"},
-    "msgspec": {"protocol/codec.py", "emulator/envelope.py"},
+    "cattrs": {"protocol/codec"},
+    "msgspec": {"protocol/codec", "emulator/envelope.py"},
     "sqlite3": {"journal/sqlite", "auth/stores/sqlite.py"},
     "procrastinate": {"worker/launcher.py"},
     "psycopg": {"journal/postgres", "auth/stores/postgres.py"},

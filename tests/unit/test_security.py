@@ -12,7 +12,7 @@ REVEALED = {
     "cli/_output.py": 2,  # on the terminal, when asked for with --show; into a private file
     "cli/_profile_file.py": 1,  # the password of a profile, into a private file
     "cli/demo/setup.py": 1,  # the demo's password into a private file
-    "protocol/codec.py": 1,  # the body
+    "protocol/codec/__init__.py": 1,  # the body
     "protocol/encoding.py": 1,  # the form
     "protocol/masking.py": 1,  # to mask it where the server repeats it
     "auth/stores/sqlite.py": 1,  # the token store

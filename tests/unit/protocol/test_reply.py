@@ -298,7 +298,7 @@ def test_the_statuses_of_an_answer_decide(model: object, names: object, outcome:
         ({"Content": {"Model": VALID, "Other": FAILED}}, "$.Content.Other"),
         (FAILED | envelope(VALID), "$"),
         (envelope(VALID, AuthorisedUserModel=FAILED), "$.AuthorisedUserModel"),
-        (envelope({}, AUTHORISEDCLIENTMODEL=FAILED), "$.AuthorisedClientModel"),
+        (envelope({}, AUTHORISEDCLIENTMODEL=FAILED), "$.AUTHORISEDCLIENTMODEL"),
     ],
     ids=["item", "object", "beside", "in the content", "at the top", "user", "client"],
 )

@@ -1,24 +1,20 @@
-"""Bytes to models: msgspec parses the bytes to plain JSON values, and one cattrs converter structures every object.
+"""JSON values to models and whole answers, by one cattrs converter that structures every object.
 
 Reading is strict, since a payments client must not guess: a `str` takes only a string, an `int` only an integer, a
 `Decimal` an exact and finite number.  An optional member that only describes becomes None when it is wrong; an amount,
 a secret, or an object of its own does not.
 """
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Final, TypeVar, get_args, get_origin
 
-import msgspec
-from attrs import NOTHING, fields, has
-from cattrs import ClassValidationError, Converter, override
-from cattrs.gen import make_dict_structure_fn
+from attrs import has
+from cattrs import ClassValidationError, Converter
 
 from caxton_async import models as m
-from caxton_async.protocol.density import SMALL, is_too_dense
+from caxton_async.protocol.codec.objects import class_hook
 from caxton_async.protocol.scalars import (
-    MEMBERS,
     SCALARS,
     Hook,
     is_enum,
@@ -29,18 +25,7 @@ from caxton_async.protocol.scalars import (
     read_enum,
 )
 from caxton_async.protocol.signs import find_status
-from caxton_async.protocol.spelling import (
-    SETTLED,
-    TRIPLET,
-    ByShape,
-    DecodeError,
-    Settled,
-    canonical_names,
-    find_member,
-    know,
-    spellings,
-)
-from caxton_async.secret import Secret
+from caxton_async.protocol.spelling import DecodeError, find_member, spellings
 
 T = TypeVar("T")
 
@@ -50,32 +35,6 @@ _LONG: Final = 1000
 
 class _Located(DecodeError):
     """What does not fit has been located already, and what stood before it is gone."""
-
-
-def decode(body: bytes) -> object:
-    """Return the JSON value of `body` (UTF-8, with or without a byte-order mark), numbers with a point as Decimals.
-
-    **Raises** DecodeError when it is not JSON (NaN and infinities are not), or too deep or too dense to be trusted.
-    """
-    problem = "is not JSON"
-    if len(body) > SMALL and is_too_dense(body):
-        raise DecodeError("is made of more small parts than an answer is")
-    try:
-        return _decoder.decode(body.removeprefix(b"\xef\xbb\xbf"))
-    except RecursionError:
-        problem = "is nested too deeply"
-    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
-        pass
-    # Raised here, since the errors above hold the body.
-    raise DecodeError(problem)
-
-
-def to_json(value: object) -> bytes:
-    """Return plain values, decimals, dates and secrets as JSON; a secret is revealed.
-
-    **Raises** TypeError, ValueError or RecursionError for what JSON cannot carry.
-    """
-    return _encoder.encode(value)
 
 
 def structure(value: object, cls: type[T]) -> T:
@@ -99,11 +58,11 @@ def envelope_reader(returns: Any, at: tuple[str, ...]) -> Callable[..., m.Envelo
 
     **Raises** DecodeError, with the path below the answer, when it does not fit.
     """
-    hooks = {settled: _envelope_hook(_settled if settled else _converter, returns, at) for settled in (True, False)}
+    hook = _envelope_hook(_converter, returns, at)
 
-    def read(answer: object, *, is_settled: bool) -> m.Envelope[Any]:
+    def read(answer: object) -> m.Envelope[Any]:
         try:
-            envelope: m.Envelope[Any] = hooks[is_settled](answer, None)
+            envelope: m.Envelope[Any] = hook(answer, None)
             return envelope
         except _Located as error:
             problem = DecodeError(error.problem, error.path)
@@ -183,33 +142,7 @@ def _sequence_factory(cls: Any, converter: Converter) -> Hook:
 
 
 def _class_factory(cls: Any, converter: Converter) -> Hook:
-    return _class_hook(cls, converter, {})
-
-
-def _class_hook(cls: Any, converter: Converter, own_hooks: Mapping[str, Hook]) -> Hook:
-    """Return what reads a `cls` from an object, whatever the case of its keys; the guides slip in it."""
-    names = spellings(cls)
-    hooks = {**MEMBERS.get(get_origin(cls) or cls, {}), **own_hooks}
-    overrides: dict[str, Any] = {n: override(rename=wire, struct_hook=hooks.get(n)) for n, wire in names.items()}
-    generated = make_dict_structure_fn(cls, converter, **overrides)
-    known = (*names.values(), *TRIPLET)
-    know(known)
-    is_sure = SETTLED.issuperset(known) and all(SETTLED.spelling_of(name) == name for name in known)
-    if converter is _settled and is_sure and any(a.default is NOTHING for a in fields(cls)):
-        return generated  # it cannot be given but keys that are spelled like this; what is no object has no such key
-    settled = Settled(known)
-    canonical = ByShape(canonical_names({wire.casefold(): wire for wire in known}, settled))
-
-    def read(value: Any, cls: Any) -> Any:
-        if type(value) is not dict:
-            raise DecodeError("is not an object")
-        if not settled.issuperset(value):
-            keys = canonical[tuple(value)]
-            if keys is not None:
-                value = dict(zip(keys, value.values(), strict=True))
-        return generated(value, cls)
-
-    return read
+    return class_hook(cls, converter, {})
 
 
 @lru_cache(maxsize=1024)
@@ -217,8 +150,8 @@ def _envelope_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> H
     """Return what reads an answer whose Model has the result at `at`; a wrong part of what stands around it is None."""
     around = {name: _later(converter.get_structure_hook(kind)) for name, kind in _AROUND.items()}
     result: dict[str, Hook] = {"model": _result_hook(converter, returns, at), "_status": partial(partial, _status_in)}
-    content = _class_hook(m.Content[returns], converter, result)
-    return _class_hook(m.Envelope[returns], converter, {"content": content, **around})
+    content = class_hook(m.Content[returns], converter, result)
+    return class_hook(m.Envelope[returns], converter, {"content": content, **around})
 
 
 def _later(hook: Hook) -> Hook:
@@ -280,20 +213,7 @@ def _teach(converter: Converter) -> None:
         converter.register_structure_hook(wanted, hook)
 
 
-def _reveal(value: object) -> str:
-    if isinstance(value, Secret):
-        return value.reveal()
-    raise TypeError
-
-
 _AROUND: Final = {"_client": m.AuthorisedClientModel, "_user": m.AuthorisedUserModel}
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-_encoder = msgspec.json.Encoder(enc_hook=_reveal, decimal_format="number")
-# One way to make a converter, for three uses: any value, one whose keys are settled, and to locate what does not fit.
-_converter, _settled, _locating = (
-    Converter(detailed_validation=False),
-    Converter(detailed_validation=False),
-    Converter(),
-)
-for _each in (_converter, _settled, _locating):
+_converter, _locating = Converter(detailed_validation=False), Converter()  # the second locates what does not fit
+for _each in (_converter, _locating):
     _teach(_each)
