@@ -1,10 +1,12 @@
 """`CaxtonClient`: the one object that users hold, and its views."""
 
+import difflib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, overload
 
 from attrs import evolve
 
@@ -12,7 +14,7 @@ from caxton_async import resources as r
 from caxton_async.attempts import View
 from caxton_async.auth.stores import TokenStore
 from caxton_async.config import Configuration, Credentials, Settings, Variables, load_configuration
-from caxton_async.endpoints import Endpoint
+from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.models import Envelope
 from caxton_async.protocol.request import Caller
@@ -21,6 +23,8 @@ from caxton_async.session import Session
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+logger: Final = logging.getLogger("caxton_async")
+_NEARLY: Final = 0.9  # `move_fund` is a slip; `create_pot_v2` may be an endpoint of the user's own
 
 
 class CaxtonClient:
@@ -38,6 +42,7 @@ class CaxtonClient:
         given: tuple[object, object] = (credentials, settings)
         if not isinstance(given[0], Credentials) or not isinstance(given[1], Settings):
             raise ConfigurationError("CaxtonClient takes Credentials and Settings, in this order")
+        _warn_of_slips(settings.paths)
         self._session = Session(credentials, settings, token_store)
         self._view = View(
             deadline_s=settings.deadline_s,
@@ -261,3 +266,11 @@ class CaxtonClient:
     def sandbox(self) -> r.Sandbox:
         """What only the sandbox can do."""
         return r.Sandbox(self._session, self._view)
+
+
+def _warn_of_slips(paths: Iterable[str]) -> None:
+    """Warn of each path that is given for a call whose name is nearly, but not quite, one of ours."""
+    for name in paths:
+        near = [] if name in CATALOGUE else difflib.get_close_matches(name, CATALOGUE, 1, cutoff=_NEARLY)
+        if near:
+            logger.warning("a path is given for %s, which is no call of ours: did you mean %s?", name, near[0])

@@ -123,3 +123,14 @@ async def test_an_envelope_and_a_key_are_given_where_asked_for() -> None:
     assert envelope.user.api_login_type == 0
     assert bodies[1] == hook.body
     assert bodies[3] == b'{"TransferId":1,"TransferStatus":"Rejected"}'
+
+
+def test_a_path_for_a_call_of_nearly_one_of_our_names_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A slip would be ignored in silence; the names of a user's own endpoints are free."""
+    environ = {"CAXTON_USERNAME": "u", "CAXTON_CLIENT_NAME": "c", "CAXTON_PATH_MOVE_FUND": "a", "CAXTON_PATH_MINE": "a"}
+
+    CaxtonClient.from_env(environ)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "a path is given for move_fund, which is no call of ours: did you mean move_funds?"
+    ]
