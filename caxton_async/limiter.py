@@ -14,28 +14,29 @@ class Limiter:
     def __init__(self, places: float, per_second: float | None = None) -> None:
         self._places = self._free = places
         self._interval_s = 1 / per_second if per_second else 0.0
+        self._loop = asyncio.get_running_loop()
         self._next_start = 0.0  # in the loop's time
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: deque[asyncio.Future[bool]] = deque()
         self._idle: asyncio.Future[bool] | None = None
 
     def try_acquire(self) -> bool:
-        """Take a place if one is free and nobody has to wait."""
-        if self._free and not self._interval_s:  # then nobody waits: a place that becomes free is given on at once
-            self._free -= 1
-            return True
-        return False
+        """Take a place if one is free, nobody waits for it, and the pace allows it."""
+        # Without a pace nobody waits while there is a place: one that becomes free is given on at once.
+        if not self._free or (self._interval_s and (self._waiters or self._is_early())):
+            return False
+        self._free -= 1
+        return True
 
     async def acquire(self, deadline: float = math.inf) -> bool:
         """Wait for a place and for the pace, and take it.
 
         False when `deadline`, in the loop's time, came first, or nobody is let in any more.
         """
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
+        waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiters.append(waiter)
         self._let_in()
-        timer = loop.call_at(deadline, _give_up, waiter)
+        timer = self._loop.call_at(deadline, _give_up, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -63,11 +64,10 @@ class Limiter:
 
     async def drain(self, deadline: float) -> None:
         """Wait until no place is taken, no longer than `deadline`, in the loop's time."""
-        loop = asyncio.get_running_loop()
-        if self._free == self._places or loop.time() >= deadline:
+        if self._free == self._places or self._loop.time() >= deadline:
             return
-        self._idle = loop.create_future()
-        timer = loop.call_at(deadline, _give_up, self._idle)
+        self._idle = self._loop.create_future()
+        timer = self._loop.call_at(deadline, _give_up, self._idle)
         try:
             await self._idle
         finally:
@@ -79,21 +79,20 @@ class Limiter:
             waiter = self._waiters[0]
             if not waiter.done():  # a waiter that was cancelled or gave up takes neither place nor time
                 if self._interval_s and self._is_early():
+                    if self._timer is None:
+                        self._timer = self._loop.call_at(self._next_start, self._on_time)
                     break
                 self._free -= 1
                 waiter.set_result(True)
             del self._waiters[0]
 
     def _is_early(self) -> bool:
-        """Tell whether the next start has to wait; if so it is seen to, else it counts as made."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now >= self._next_start:
-            self._next_start = now + self._interval_s
-            return False
-        if self._timer is None:
-            self._timer = loop.call_at(self._next_start, self._on_time)
-        return True
+        """Tell whether the next start has to wait; one that has not counts as made."""
+        now = self._loop.time()
+        if now < self._next_start:
+            return True
+        self._next_start = now + self._interval_s
+        return False
 
     def _on_time(self) -> None:
         self._timer = None
