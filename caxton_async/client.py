@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 logger: Final = logging.getLogger("caxton_async")
 _NEARLY: Final = 0.9  # `move_fund` is a slip; `create_pot_v2` may be an endpoint of the user's own
 
+# Views that are remembered: a service makes one for each of its own requests, for the same accounts again and again.
+_MAX_ACCOUNTS: Final = 1024
+
 
 class CaxtonClient:
     """The client of the Caxton API, opened once with `async with` and shared by all who make calls in its event loop.
@@ -49,6 +52,7 @@ class CaxtonClient:
             attempt_timeout_s=settings.attempt_timeout_s,
             max_attempts=settings.max_attempts,
         )
+        self._accounts: dict[str, Self] = {}
 
     @classmethod
     def from_env(
@@ -126,7 +130,7 @@ class CaxtonClient:
 
     def _with(self, view: View) -> Self:
         client = object.__new__(type(self))
-        client._session, client._view = self._session, view
+        client._session, client._view, client._accounts = self._session, view, {}
         return client
 
     def for_account(self, identity_number: str) -> Self:
@@ -134,7 +138,14 @@ class CaxtonClient:
 
         **Raises** InvalidRequest when no header can carry `identity_number`.
         """
-        return self._with(r.act_for(self._view, identity_number))
+        given: object = identity_number
+        view = self._accounts.get(given) if isinstance(given, str) else None
+        if view is None:
+            view = self._with(r.act_for(self._view, identity_number))
+            if len(self._accounts) >= _MAX_ACCOUNTS:
+                self._accounts.clear()
+            self._accounts[identity_number] = view
+        return view
 
     def for_user(self, user_token: str | Secret, *, user_id: str | None = None) -> Self:
         """Return a view whose calls are made for a user account.

@@ -134,3 +134,16 @@ def test_a_path_for_a_call_of_nearly_one_of_our_names_is_warned_of(caplog: pytes
     assert [record.getMessage() for record in caplog.records] == [
         "a path is given for move_fund, which is no call of ours: did you mean move_funds?"
     ]
+
+
+def test_the_views_of_accounts_are_remembered_and_never_mistaken() -> None:
+    """The view of an account is made once while few are in use, and each view is that of its own account."""
+    caxton = CaxtonClient(Credentials("user", "client", "password"), SETTINGS)
+    patient = caxton.with_options(deadline_s=90)
+
+    views = [caxton.for_account(f"ID-{number}") for number in range(2500)]
+
+    assert caxton.for_account("ID-2499") is views[-1]
+    assert [view.caller for view in views] == [Caller(f"ID-{number}") for number in range(2500)]
+    assert patient.for_account("ID-2499").caller == views[-1].caller
+    assert patient.for_account("ID-2499") is not views[-1]
