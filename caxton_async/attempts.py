@@ -99,6 +99,8 @@ class Attempts:
         self._transport = transport
         self._suspects = suspects
         self.reporter = Reporter(settings.on_event)
+        # Once: on Python 3.11, to ask for the running loop is a system call.
+        self._time = asyncio.get_running_loop().time
         self._budget = RetryBudget()
         self._routes: dict[Endpoint[Any, Any], Route] = {}
         self._user_agent = f"caxton-async/{own_version()} {settings.user_agent_suffix}".strip()
@@ -110,7 +112,7 @@ class Attempts:
 
     def begin(self, endpoint: Endpoint[Any, Any], view: View) -> CallProgress:
         """Give a call its correlation id and its deadline."""
-        now = asyncio.get_running_loop().time()
+        now = self._time()
         correlation_id = f"{self._id_prefix}-{next(self._id_numbers)}"
         return CallProgress(
             endpoint.name,
@@ -189,7 +191,7 @@ class Attempts:
         self, call: CallProgress, endpoint: Endpoint[Any, Any], request: object, draft: HttpRequest, token: Token | None
     ) -> Envelope[Any] | CaxtonError:
         """Send once and return the envelope, or the error, whose traceback is cut, since its frames hold bodies."""
-        left = call.deadline - asyncio.get_running_loop().time()
+        left = call.deadline - self._time()
         if left <= 0:
             raise call.overdue(call.sent)
         call.attempt += 1
@@ -227,7 +229,7 @@ class Attempts:
         self, call: CallProgress, endpoint: Endpoint[Any, Any], error: CaxtonError, view: View, delay: Delay
     ) -> None:
         """Wait until the call may be tried again, or raise its error."""
-        left = call.deadline - asyncio.get_running_loop().time()
+        left = call.deadline - self._time()
         share = random.random()  # noqa: S311  # jitter is no secret
         wait = delay(error, repeatable=endpoint.repeatable, attempt=call.attempt, share=share)
         if wait is not None and call.attempt < view.max_attempts and wait < left and self._budget.spend():
