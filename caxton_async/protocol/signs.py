@@ -133,7 +133,7 @@ def _walk(  # noqa: C901  # one loop: a call for each object would cost as much 
                 for item in value.values():
                     if type(item) is dict or type(item) is list:
                         parts.append(item)  # noqa: PERF401  # twice as fast as a comprehension of a few
-        elif type(value) is list and value and not _CONTAINERS.isdisjoint(map(type, value)):
+        elif len(parts) < containers and type(value) is list and not _CONTAINERS.isdisjoint(map(type, value)):
             parts += [item for item in value if item and (type(item) is dict or type(item) is list)]
     return says
 

@@ -13,11 +13,12 @@ from typing import Final
 
 from attrs import frozen
 
-from caxton_async.protocol.spelling import MAX_SHAPES
+from caxton_async.protocol.spelling import MAX_SHAPES, is_memorable
 
 _SUCCESS_CODES: Final = frozenset({100, 314})
 _SUCCESS_NAMES: Final = frozenset({"isvalid", "success"})
 _MAX_CODE_DIGITS: Final = 18  # a longer one is no code
+_MAX_NAME: Final = 64  # characters; a longer name is not remembered, so that a server fills no memory with them
 
 # What a triplet says; a sum is what several say together.
 SUCCESS: Final = 1
@@ -49,10 +50,10 @@ def read_names(value: object, _: object = None) -> tuple[str, ...]:
     """Return `ExpectedResponses`: names, without the white space around them; what is no name is passed over."""
     if value is None:
         return ()
-    if type(value) is list and len(value) == 1 and type(value[0]) is str:
+    if type(value) is list and len(value) == 1 and type(value[0]) is str and len(value[0]) <= _MAX_NAME:
         return _names_of(value[0])
     names = [value] if type(value) is str else value if type(value) is list else ()
-    return tuple(name.strip() for name in names if type(name) is str and name.strip())
+    return tuple(name.strip() for name in names[:MAX_SHAPES] if type(name) is str and name.strip())
 
 
 @lru_cache(maxsize=256)
@@ -91,7 +92,7 @@ class Weights(dict[tuple[int | None, str | None], int]):
 
     def __missing__(self, status: tuple[int | None, str | None]) -> int:
         says = self._weigh(*status)
-        if len(self) < MAX_SHAPES:
+        if len(self) < MAX_SHAPES and len(status[1] or "") <= _MAX_NAME:
             self[status] = says
         return says
 
@@ -106,11 +107,17 @@ class Weights(dict[tuple[int | None, str | None], int]):
         return self._weigh(code, name)
 
 
-@lru_cache(maxsize=256)
 def weights_of(expected: tuple[str, ...]) -> tuple[Weights, Weights]:
     """Return what judges the Content, and what judges the rest of the answer."""
+    return _known_weights(expected) if is_memorable(expected) else _make_weights(expected)
+
+
+def _make_weights(expected: tuple[str, ...]) -> tuple[Weights, Weights]:
     folded = frozenset(name.casefold() for name in expected)
     return Weights(folded, around=False), Weights(folded, around=True)
+
+
+_known_weights: Final = lru_cache(maxsize=256)(_make_weights)
 
 
 # --- a whole answer ---

@@ -1,5 +1,6 @@
 """A reply costs at most 12 times its size in memory, and no long list of honest objects is refused for it."""
 
+import gc
 import tracemalloc
 
 import pytest
@@ -40,7 +41,9 @@ HOSTILE = {
     "lists of one": items(b"[1]"),
     "objects of one": items(b'{"a":1}'),
     "decimals": items(b"%d.5"),
+    "decimals without a point": items(b"%de5"),
     "texts": items(b'"a"'),
+    "texts that are not ASCII": items('"\N{GRINNING FACE}"'.encode()),
     "new keys": model(b",".join(b'"k%d":1' % number for number in range(SIZE // 12))),
     "objects with new keys": items(b'{"k%d":1}'),
 }
@@ -68,6 +71,33 @@ def memory_of(body: bytes) -> float:
 def test_a_reply_costs_little_memory(name: str) -> None:
     """No shape of a reply takes more than 12 times its size."""
     assert memory_of({**HONEST, **HOSTILE, **ODD}[name]) <= 12
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        b'{"Content":{"Model":{"ApiStatus":"%s"}}}',
+        b'{"Content":{"Model":{"ApiStatus":"x"},"ExpectedResponses":["%s"]}}',
+        b'{"Content":{"Model":{"ApiStatus":"x"},"ExpectedResponses":["x","%s"]}}',
+        b'{"Content":{"Model":{"%s":1}}}',
+    ],
+    ids=["status", "expected response", "expected responses", "key"],
+)
+def test_ever_new_words_fill_no_memory(write: bytes) -> None:
+    """What a server names is remembered only where it is as short as the names of an API."""
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            body = write.replace(b"%s", b"%d" % number + b"x" * SIZE)
+            with pytest.raises(CaxtonError):
+                read_reply(e.MOVE_FUNDS, HttpReply(200, {"Content-Length": "1"}, body))
+        del body
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 2 * SIZE
 
 
 @pytest.mark.parametrize("name", HONEST)
