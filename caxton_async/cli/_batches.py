@@ -164,7 +164,8 @@ def _say_next(journal: JournalReader, info: BatchInfo, summary: BatchSummary) ->
         echo_err(
             f"{counts[RowState.REJECTED]} rows were rejected; see: caxton status {info.id} --state rejected{where}"
         )
-        echo_err(f"once the cause is put right: caxton retry {info.id} --state rejected{where}")
+        if any(row.followed_by is None for row in journal.rows(info.id, (RowState.REJECTED,))):
+            echo_err(f"once the cause is put right: caxton retry {info.id} --state rejected{where}")
     if summary.left:
         echo_err(f"{summary.left} rows are left; go on with: caxton resume {info.id}{where}")
 

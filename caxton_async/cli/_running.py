@@ -36,7 +36,8 @@ Begin = Callable[[Journal, "CaxtonClient"], Awaitable[BatchInfo | None]]
 class RunOptions:
     """How a batch is carried out: where its journal is, how many calls are in flight, and who approved it.
 
-    With `rows` each is shown at the end.  Without `works` it is planned, and left to workers.
+    With `rows` each is shown at the end.  Without `works` it is planned, and left to workers.  With `retries` its JSON
+    is that of the batch whose rows it tries anew.
     """
 
     where: str
@@ -46,6 +47,7 @@ class RunOptions:
     as_json: bool = False
     rows: bool = False
     works: bool = True
+    retries: bool = False
 
 
 def carry_out(configuration: Configuration, options: RunOptions, begin: Begin) -> ExitCode:
@@ -94,7 +96,7 @@ class _Sending:
                 show_batch(journal, info, as_json=options.as_json, states=states)
                 return ExitCode.ACCEPTED
             summary = await self._send(journal, view, info)
-            if options.as_json and info.follows is not None:
+            if options.as_json and options.retries and info.follows is not None:
                 show_batch(journal, journal.batch(info.follows), as_json=True, beside={"new_batch": info.id})
                 return code_of_summary(summary)
             return show_batch(journal, info, as_json=options.as_json, summary=summary, states=states)

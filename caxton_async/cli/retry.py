@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from caxton_async.batch.follow_up import Retried, follow_up_rows, next_name
 from caxton_async.batch.lookup import find_endpoint
 from caxton_async.batch.plan import DUPLICATE_DAYS, PlanOptions, make_plan, plan_batch
-from caxton_async.cli._batches import existing_journal, find_batch, location_of, show_batch, who_decides
+from caxton_async.cli._batches import existing_journal, find_batch, location_of, option_for, show_batch, who_decides
 from caxton_async.cli._client import check_production, read_environment
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err
@@ -13,7 +13,7 @@ from caxton_async.cli._planning import show_plan
 from caxton_async.cli._running import CONCURRENCY, RunOptions, carry_out
 from caxton_async.journal.binding import binding_of, check_binding
 from caxton_async.journal.protocol import Journal
-from caxton_async.journal.states import BatchInfo
+from caxton_async.journal.states import SENDABLE, BatchInfo
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
@@ -65,7 +65,7 @@ def retry(  # noqa: PLR0913 -- each is an option of the command
         if not rows:
             echo_err(f"batch {source.id} has no {state.replace('-', ' ')} row that was not retried already")
             show_batch(opened, source, as_json=json, beside={"new_batch": None})
-            return ExitCode.ACCEPTED
+            return _name_unfinished(opened, source)
         if dry_run:
             plan = make_plan(opened, endpoint, rows, binding=source.binding, options=options)
             return show_plan(plan, endpoint.name, source.binding, as_json=json)
@@ -76,6 +76,17 @@ def retry(  # noqa: PLR0913 -- each is an option of the command
         check_binding(source.id, source.binding, binding_of(client))
         return await plan_batch(journal_, endpoint, rows, binding=source.binding, options=options)
 
-    return carry_out(
-        configuration, RunOptions(where=location_of(journal), concurrency=concurrency, as_json=json), begin
-    )
+    run = RunOptions(where=location_of(journal), concurrency=concurrency, as_json=json, retries=True)
+    return carry_out(configuration, run, begin)
+
+
+def _name_unfinished(journal: Journal, source: BatchInfo) -> ExitCode:
+    """Say how earlier retries of a batch go on that were stopped or killed."""
+    code = ExitCode.ACCEPTED
+    for info in journal.batches():
+        left = sum(journal.counts(info.id)[state] for state in SENDABLE) if info.follows == source.id else 0
+        if left:
+            again = f"caxton resume {info.id}{option_for(journal.where)}"
+            echo_err(f"{left} of its rows wait in batch {info.id} ({info.name}); go on with: {again}")
+            code = ExitCode.LEFT
+    return code

@@ -443,6 +443,26 @@ async def test_a_decision_that_is_not_clear_is_refused(
     assert data_of(status)["counts"]["unknown"] == 2
 
 
+async def test_a_retry_that_was_killed_goes_on_as_a_batch(desk: Desk) -> None:
+    """Retrying again finds nothing more to retry, and names the batch that is left; its JSON is its own."""
+    desk.rows(count=4)
+    desk.fault("failing_envelope", endpoint="move_funds", times=3)
+    await desk.caxton("run", "move_funds", "may.csv")
+    held = desk.fault("latency", endpoint="move_funds", after=1, times=1, held=True)
+
+    process = await desk.start("retry", "may", "--state", "rejected", "--concurrency", "1")
+    await held.hit()
+    process.kill()
+    await process.communicate()
+    again = await desk.caxton("retry", "may", "--state", "rejected")
+    resumed = await desk.caxton("resume", "may-r1", "--json")
+
+    assert again.code == 5
+    assert "1 of its rows wait in batch 2 (may-r1); go on with: caxton resume 2" in again.err
+    assert (data_of(resumed)["batch"], data_of(resumed)["counts"]) == (2, {"accepted": 2, "unknown": 1})
+    assert len(desk.moved) == len(set(desk.moved)) == 4
+
+
 async def test_many_rows_are_resolved_at_once(unresolved: Desk) -> None:
     """By a file of decisions, or all that are unknown."""
     unresolved.write("found.csv", ["reference,decision,note", "ref-4,paid,line 7", "ref-8,not paid,no such line"])

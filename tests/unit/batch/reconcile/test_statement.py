@@ -83,7 +83,7 @@ def test_a_direction_that_nothing_tells_is_asked_for(written) -> None:
     """A statement of positive amounts may be of payments or of receipts."""
     path = written("Date,Amount\n2026-05-31,1\n")
 
-    with pytest.raises(InvalidRequest, match="outgoing=positive"):
+    with pytest.raises(InvalidRequest, match="--outgoing positive"):
         read_statement(path)
     assert read_statement(path, outgoing="negative").entries[0].outgoing is False
 
