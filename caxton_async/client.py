@@ -108,8 +108,14 @@ class CaxtonClient:
 
     @property
     def settings(self) -> Settings:
-        """The settings that the client was made with."""
-        return self._session.settings
+        """The settings that the client was made with, as patient as this view."""
+        settings, view = self._session.settings, self._view
+        options = {name: getattr(view, name) for name in ("deadline_s", "attempt_timeout_s", "max_attempts")}
+        return (
+            settings
+            if all(getattr(settings, name) == options[name] for name in options)
+            else evolve(settings, **options)
+        )
 
     @property
     def credentials(self) -> Credentials:

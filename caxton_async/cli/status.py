@@ -82,7 +82,8 @@ def _show_all(journal: str | None, *, verify: bool, as_json: bool) -> int:
     with existing_journal(journal) as opened:
         if verify:
             opened.check()
-        batches = [info for info in opened.batches() if info.kind != "once"]
+        # Single payments are their callers' business, until a person has to decide about one.
+        batches = [info for info in opened.batches() if info.kind != "once" or opened.counts(info.id)[RowState.UNKNOWN]]
         entries = [batch_entry(opened, info) for info in batches]
         codes = [code_of_counts(opened.counts(info.id)) for info in batches]
         where = opened.where  # of a database without its password

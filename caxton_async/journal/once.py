@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
+from caxton_async.bulk import check_line
 from caxton_async.endpoints import Endpoint
 from caxton_async.errors import AlreadyResolved, ConfigurationError, InProgress, InvalidRequest, OutcomeUnknown
 from caxton_async.journal.binding import binding_of
@@ -80,7 +81,7 @@ async def once(
 
 def _planned(endpoint: Endpoint[Request, Any], request: Request, reference: str, journal: Journal) -> PlannedRow:
     """Return the row of a payment, when its request and result may be kept."""
-    if not reference.strip():
+    if not check_line(reference, "the reference").strip():
         raise InvalidRequest("a payment that is made once needs a reference of its own")
     returns: Any = endpoint.returns  # to mypy a class is not Hashable
     if not journal.is_encrypted and holds_secret(returns):

@@ -206,7 +206,7 @@ class _Table:
         if outgoing == "positive":
             return tuple(evolve(entry, outgoing=not entry.outgoing) for entry in entries)
         if entries and outgoing is None and not any(entry.outgoing for entry in entries):
-            raise InvalidRequest("no amount is negative: say whether such amounts left (--outgoing positive) or not (negative)")
+            raise InvalidRequest("no amount is negative: if positive ones left the account, say --outgoing positive")
         return tuple(entries)
 
 

@@ -231,6 +231,22 @@ async def test_a_foreign_reader_is_waited_for(file_place: Place, caplog, monkeyp
         assert states_of(journal, batch) == ["accepted"]
 
 
+async def test_a_reader_behind_a_frozen_process_says_for_what_it_waits(file_place: Place, monkeypatch) -> None:
+    """A process that stands still inside its commit keeps a reader waiting, which is told; then it goes on."""
+    batch = await planned_with(file_place, PLANNED)
+    told = threading.Event()
+    monkeypatch.setattr("caxton_async.journal.sqlite.locks._TELL_AFTER_S", 0.0)
+    monkeypatch.setattr("caxton_async.journal.sqlite.locks._log.warning", lambda *_: told.set())
+    with file_place.open() as journal, open(f"{file_place.where}-locks/write", "rb") as frozen:  # noqa: ASYNC230, PTH123 -- an instant
+        fcntl.flock(frozen, fcntl.LOCK_EX)
+        reading = asyncio.create_task(asyncio.to_thread(states_of, journal, batch))
+        assert await asyncio.to_thread(told.wait, 10)
+        assert not reading.done()
+        fcntl.flock(frozen, fcntl.LOCK_UN)
+
+        assert await reading == ["planned"]
+
+
 async def test_a_plan_that_is_cancelled_while_it_waits_holds_nothing(file_place: Place) -> None:
     """A plan waits while another process compares; cancelled then, it keeps no lock and leaves no batch."""
     async with file_place.open() as journal, file_place.open() as other:

@@ -106,8 +106,9 @@ async def test_another_request_under_the_reference_is_refused(
         await pay(caxton, journal)
         with pytest.raises(ReferenceConflict):
             await pay(caxton, journal, evolve(PAYMENT, amount=Decimal("12.35")))
-        with pytest.raises(InvalidRequest):
-            await pay(caxton, journal, reference=" ")
+        for wrong in (" ", "invoice\n981"):
+            with pytest.raises(InvalidRequest):
+                await pay(caxton, journal, reference=wrong)
         assert (await pay(caxton, journal, evolve(PAYMENT, amount=Decimal("12.3")))).replayed
     assert paid(emulator) == 1
 
@@ -189,7 +190,8 @@ async def test_a_payment_in_another_process_is_waited_for(
 ) -> None:
     """Until its deadline a caller waits for who is sending, then it says so; afterwards the result is there."""
     held = hold(emulator, "move_funds")
-    async with place.open() as sender, place.open() as other, client(emulator, deadline_s=0.2) as hasty:
+    hasty = caxton.with_options(deadline_s=0.2)
+    async with place.open() as sender, place.open() as other:
         sending = asyncio.create_task(pay(caxton, sender))
         await held.hit()
         with pytest.raises(InProgress):
