@@ -54,14 +54,16 @@ class BatchSummary:
         return self.counts[RowState.UNKNOWN] + self.counts[RowState.SENDING]
 
 
-def summarise(journal: JournalReader, batch: int, *, error: CaxtonError | None = None) -> BatchSummary:
-    """Return how a batch stands in the journal."""
+def summarise(
+    journal: JournalReader, batch: int, *, ended: str | None = None, error: CaxtonError | None = None
+) -> BatchSummary:
+    """Return how a batch stands in the journal; `ended` says why a run did before all rows were sent."""
     info = journal.batch(batch)
     return BatchSummary(
         batch=batch,
         name=info.name,
         counts=journal.counts(batch),
-        paused=info.paused_reason,
+        paused=info.paused_reason or ended,
         reasons=journal.reasons(batch),
         error=error,
     )

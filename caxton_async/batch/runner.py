@@ -1,8 +1,9 @@
 """Carries out a batch: rows from the journal, calls through the client, every step durable before the next."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -17,7 +18,7 @@ from caxton_async.batch.pace import Pace, paced
 from caxton_async.batch.payroll import PayrollRun
 from caxton_async.batch.plan import PlanOptions, check_approval, plan_batch
 from caxton_async.endpoints import Endpoint
-from caxton_async.errors import CaxtonError, ConfigurationError, JournalRefused, RateLimited, Sent
+from caxton_async.errors import CaxtonError, ConfigurationError, JournalError, JournalRefused, RateLimited, Sent
 from caxton_async.journal import open_journal
 from caxton_async.journal.binding import binding_of, check_binding
 from caxton_async.journal.protocol import Journal, Taken, Worker
@@ -36,6 +37,7 @@ logger: Final = logging.getLogger("caxton_async")
 STOPPED: Final = "stopped before all rows were sent"
 _FIRST: Final = 4  # calls in flight at the start: an outage that is there already costs no more than these
 _TRIES: Final = 3  # of a row in one run, each with the client's own attempts; then it waits for the next run
+_WATCH_S: Final = 2.0  # within which a run notices that another process paused the batch
 
 
 async def run_batch(  # noqa: PLR0913 -- a contract: what a run is made of
@@ -90,7 +92,7 @@ async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
     approved: str | None = None,
     approved_by: str | None = None,
 ) -> BatchSummary:
-    """Send every row of a batch that is left to send, and return how the batch stands; it needs no input.
+    """Send every row of a batch that is left to send, and return how the batch stands; `stop` ends this run alone.
 
     `batch` is an id, a name, or the path of the input; of several the newest unfinished one goes on.  `endpoint` is
     needed only where it is not one of the catalogue.
@@ -115,9 +117,9 @@ async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
             run = BatchRun(caxton, endpoint, info, _shielded(on_progress), pace=pace)
             await run.carry_out(journal_, concurrency, stop or anyio.Event())
         journal_.sweep()
-        if run.paused is not None:
+        if run.paused not in {None, STOPPED}:
             journal_.pause(info.id, run.paused)
-        return summarise(journal_, info.id, error=run.error)
+        return summarise(journal_, info.id, ended=run.paused, error=run.error)
 
 
 def opened(journal: Journal | str | Path) -> AbstractAsyncContextManager[Journal]:
@@ -168,14 +170,14 @@ class BatchRun(Generic[Request, Result]):
             deadline_s = self.caxton.settings.deadline_s
             joining = journal.join(name=self.info.name, concurrency=concurrency, deadline_s=deadline_s)
             async with await joining as worker:
-                await self._send_rows(worker, concurrency, stop)
-        counts = journal.counts(self.info.id)
-        if self.paused is None and stop.is_set() and any(counts[state] for state in SENDABLE):
+                await self._send_rows(journal, worker, concurrency, stop)
+        counts, was_halted = journal.counts(self.info.id), self._halted.is_set() or stop.is_set()
+        if self.paused is None and was_halted and any(counts[state] for state in SENDABLE):
             self.paused = STOPPED
 
-    async def _send_rows(self, worker: Worker, concurrency: int, stop: anyio.Event) -> None:
+    async def _send_rows(self, journal: Journal, worker: Worker, concurrency: int, stop: anyio.Event) -> None:
         async with anyio.create_task_group() as watching:
-            watching.start_soon(self._halt_with, stop)
+            watching.start_soon(self._halt_with, journal, stop)
             async with anyio.create_task_group() as tasks:
                 self._room = concurrency
                 for _ in range(min(_FIRST, concurrency)):
@@ -184,8 +186,15 @@ class BatchRun(Generic[Request, Result]):
         if self.failure is not None:
             raise self.failure
 
-    async def _halt_with(self, stop: anyio.Event) -> None:
-        await stop.wait()
+    async def _halt_with(self, journal: Journal, stop: anyio.Event) -> None:
+        """Halt when the run is to stop, or when another process paused the batch."""
+        is_paused = False
+        while not (is_paused or stop.is_set()):
+            with anyio.move_on_after(_WATCH_S):
+                await stop.wait()
+                break
+            with suppress(JournalError):  # while it is away nothing is taken
+                is_paused = (await asyncio.to_thread(journal.batch, self.info.id)).paused_reason is not None
         self._halted.set()
 
     def _start(self, worker: Worker, tasks: anyio.abc.TaskGroup) -> None:

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "call": ("call:call", "Make one call of the API."),
     "run": ("run:run", "Make one call for each row of a file."),
     "resume": ("resume:resume", "Go on with a batch that was stopped, paused or killed."),
+    "pause": ("pause:pause", "Stop a batch in every process that sends it."),
     "status": ("status:status", "Show how a batch stands, or all of them, also while they run."),
     "report": ("report:report", "Print what became of a batch, as a table, JSON, CSV or a page."),
     "reconcile": ("reconcile:reconcile", "Resolve as paid what a bank statement proves, and list the rest."),

@@ -166,6 +166,8 @@ def _say_next(journal: JournalReader, info: BatchInfo, summary: BatchSummary) ->
         )
         if any(row.followed_by is None for row in journal.rows(info.id, (RowState.REJECTED,))):
             echo_err(f"once the cause is put right: caxton retry {info.id} --state rejected{where}")
+    if summary.left and "://" in journal.where and info.paused_reason is None:
+        echo_err(f"workers, if there are any, send what is left; to stop them all: caxton pause {info.id}{where}")
     if summary.left:
         echo_err(f"{summary.left} rows are left; go on with: caxton resume {info.id}{where}")
 

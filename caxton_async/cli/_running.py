@@ -139,8 +139,7 @@ class _Sending:
                 echo_err(f"caxton: {error}")  # what was sent before counts all the same
                 return summarise(journal, info.id)
         journal.sweep()
-        journal.pause(info.id, _AT_ONCE)
-        return summarise(journal, info.id)
+        return summarise(journal, info.id, ended=_AT_ONCE)
 
     def _with_room(self) -> Configuration:
         """Let as many connections be open as calls are in flight: a row that waits for one would be `sending` early."""

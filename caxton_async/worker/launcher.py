@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 from procrastinate import App, PsycopgConnector, exceptions
 
+from caxton_async.errors import JournalFailed
 from caxton_async.journal.postgres.journal_server import PostgresJournal
 from caxton_async.journal.protocol import Journal
 
@@ -21,6 +22,7 @@ _SCHEMA: Final = "caxton_jobs"  # of the tables of Procrastinate, beside those o
 _QUEUE: Final = "caxton"
 _TASK: Final = "caxton.work_on"
 _LOOK_S: Final = 2.0  # between two looks for batches that nobody was invited to
+_PATIENCE_S: Final = 5.0  # with a server that is away, before all begins anew
 _DEFER: Final = (
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%s, %s, 0, NULL, %s, jsonb_build_object('batch', %s::integer), NULL)"
     "::procrastinate_job_to_defer_v1])"
@@ -30,7 +32,8 @@ WorkOn = Callable[[int], Awaitable[object]]
 
 def make_app(dsn: str) -> App:
     """Return the application of Procrastinate whose jobs are in the database of a journal."""
-    return App(connector=PsycopgConnector(conninfo=dsn, kwargs={"options": f"-c search_path={_SCHEMA}"}))
+    options = {"options": f"-c search_path={_SCHEMA}"}
+    return App(connector=PsycopgConnector(conninfo=dsn, kwargs=options, timeout=_PATIENCE_S))
 
 
 async def migrate_jobs(dsn: str) -> None:
@@ -71,8 +74,20 @@ async def take_invitations(
     """Take invitations, one after the other, until `stop`; `open_batches` lists those with rows that may be sent.
 
     A job ends when no row of its batch may still be sent, or when this worker stops, and then it has invited another.
+    While the server is away, it is waited for.
     """
-    app = make_app(dsn)
+    while not stop.is_set():
+        try:
+            await _take_invitations(make_app(dsn), work_on, open_batches, stop)
+        except (JournalFailed, exceptions.ConnectorException) as error:
+            _log.warning("invitations wait for the server: %s", error.__cause__ or error)
+            with anyio.move_on_after(_LOOK_S):
+                await stop.wait()
+
+
+async def _take_invitations(
+    app: App, work_on: WorkOn, open_batches: Callable[[], Iterable[int]], stop: anyio.Event
+) -> None:
 
     async def invite_to(batch: int) -> None:
         with suppress(exceptions.AlreadyEnqueued):
@@ -95,15 +110,17 @@ async def take_invitations(
                 fetch_job_polling_interval=_LOOK_S,
             )
         )
-        while not (stop.is_set() or working.done()):
-            for batch in await asyncio.to_thread(_listed, open_batches):
-                await invite_to(batch)
-            with anyio.move_on_after(_LOOK_S):
-                await stop.wait()
-        # A first cancellation lets the job that is under way end; it has been told to by `stop` as well.
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+        try:
+            while not (stop.is_set() or working.done()):
+                for batch in await asyncio.to_thread(_listed, open_batches):
+                    await invite_to(batch)
+                with anyio.move_on_after(_LOOK_S):
+                    await stop.wait()
+        finally:
+            # A first cancellation lets the job that is under way end; it has been told to by `stop` as well.
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
 
 
 def _listed(open_batches: Callable[[], Iterable[int]]) -> list[int]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("caxton_async")
 _LOOK_S: Final = 1.0  # between two looks at a batch whose last rows other workers are sending
-_WATCH_S: Final = 2.0  # within which a worker notices that another one paused the batch
 _BACKOFFS_S: Final = (1.0, 5.0, 15.0, 60.0)  # after a round that was cut short by what passes
 
 
@@ -110,18 +109,8 @@ class _Shift:
         check_binding(info.id, info.binding, binding_of(self.caxton))
         check_approval(self.journal, info, approved=None, approved_by=None)
         run = BatchRun(self.caxton, find_endpoint(info.endpoint), info, _tell_nobody, pace=self.pace)
-        halted = anyio.Event()
-        async with anyio.create_task_group() as watching:
-            watching.start_soon(self._halt, halted)
-            await run.carry_out(self.journal, self.concurrency, halted)
-            watching.cancel_scope.cancel()
+        await run.carry_out(self.journal, self.concurrency, self.stop)
         return (None if run.paused == STOPPED else run.paused), run.error
-
-    async def _halt(self, halted: anyio.Event) -> None:
-        """Halt the run when this worker is to stop, or another one paused the batch."""
-        while not self.stop.is_set() and not await asyncio.to_thread(self._is_paused):
-            await self._sleep(_WATCH_S)
-        halted.set()
 
 
 def _tell_nobody(_: RowOutcome[Any]) -> None:

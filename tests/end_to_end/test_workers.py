@@ -79,18 +79,23 @@ async def test_a_person_decides_from_any_machine(desk: Desk) -> None:
     assert "--allow-duplicates" in again.err
 
 
-async def test_a_worker_that_is_stopped_leaves_the_rest_to_others(desk: Desk) -> None:
-    """SIGTERM in the middle of a batch writes what is in flight, and the next worker goes on."""
+async def test_who_is_stopped_leaves_the_rest_to_others(desk: Desk) -> None:
+    """A signal writes what is in flight, and ends one process alone; what a person pauses, nobody sends."""
     desk.fault("latency", endpoint="move_funds", seconds=0.1)
-    await desk.caxton("run", "move_funds", desk.rows(count=60), "--no-work")
-    first = await desk.start("worker", "--concurrency", "4")
-    await until(lambda: len(desk.moved) >= 8)
-    first.send_signal(signal.SIGTERM)
-    assert (await desk.end(first)).code == 0
-    left = counts_of(desk)
-    assert set(left) == {"accepted", "planned"}
+    run = ("run", "move_funds", desk.rows(count=60))
+    for command, number in ((run, signal.SIGINT), (("worker",), signal.SIGTERM)):
+        process, enough = await desk.start(*command, "--concurrency", "4"), len(desk.moved) + 8
+        await until(lambda: len(desk.moved) >= enough)  # noqa: B023
+        process.send_signal(number)
+        done = await desk.end(process)
+        assert (done.code, set(counts_of(desk))) == (5 if command is run else 0, {"accepted", "planned"})
+    assert "to stop them all: caxton pause 1" in "".join(desk.said)
+    paused, before = await desk.caxton("pause", "1", "--note", "wrong file", "--by", "ada"), counts_of(desk)
+    assert (paused.code, "paused: ada: wrong file" in paused.err) == (5, True)
+    assert (await desk.caxton("worker", "--batch", "1")).code == 5
+    assert counts_of(desk) == before
 
-    assert (await desk.caxton("worker", "--until-done")).code == 0
+    assert (await desk.caxton("resume", "1")).code == 0
     assert counts_of(desk) == {"accepted": 60}
     assert len(set(desk.moved)) == len(desk.moved) == 60
     assert desk.emulator.logins == 1
@@ -110,7 +115,7 @@ async def test_no_batch_ends_with_a_row_that_may_be_sent(desk: Desk, fault: Faul
     added = desk.emulator.faults.add(fault)
     workers = [await desk.start("worker", "--until-done", "--concurrency", "8") for _ in range(2)]
     if fault.kind == "refuse":
-        await asyncio.sleep(3)
+        await asyncio.sleep(1)
         added.release()
 
     assert [(await desk.end(worker)).code for worker in workers] == [0, 0]

@@ -243,7 +243,32 @@ async def test_stop_ends_new_sends_and_waits_for_those_in_flight(journal: Journa
     summary = await run_batch(caxton, CREATE_WALLET, wallets(50), journal=journal, concurrency=5, stop=stop)
 
     assert counted(summary) == {"accepted": 4, "planned": 46}
-    assert summary.paused == journal.batch(1).paused_reason == runner.STOPPED
+    assert (summary.paused, journal.batch(1).paused_reason) == (runner.STOPPED, None)
+
+
+async def test_what_another_process_pauses_halts_the_run(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run looks now and then whether its batch was paused, and leaves the rest where it is."""
+    monkeypatch.setattr(runner, "_WATCH_S", 0.0)
+    seen, loop, read = asyncio.Event(), asyncio.get_running_loop(), journal.batch
+
+    def looked(number: int) -> object:
+        info = read(number)
+        if info.paused_reason:
+            loop.call_soon_threadsafe(seen.set)
+        return info
+
+    async def answer(name: str) -> None:
+        if caxton.sent.total() == 4:
+            monkeypatch.setattr(journal, "batch", looked)
+            journal.pause(1, "ada: wrong file")
+        await seen.wait()
+
+    caxton = FakeCaxton(answer)
+    summary = await run_batch(caxton, CREATE_WALLET, wallets(50), journal=journal, concurrency=4)
+
+    assert summary.paused == journal.batch(1).paused_reason == "ada: wrong file"
+    assert 4 <= caxton.sent.total() <= 8
+    assert summary.left == 50 - caxton.sent.total()
 
 
 async def test_stop_wakes_a_run_that_keeps_quiet(journal: Journal) -> None:

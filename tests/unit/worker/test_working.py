@@ -1,8 +1,11 @@
 """What a worker does with a batch that is paused, another's, or in a journal that cannot be shared."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -13,9 +16,10 @@ from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.journal import RowState
 from caxton_async.journal.binding import binding_of
 from caxton_async.models import MoveFunds
-from caxton_async.worker import work_on
-from tests.support.database_server import Databases
+from caxton_async.worker import launcher, work_on
+from tests.support.database_server import Databases, OwnServer
 from tests.support.harness import client
+from tests.support.payers import until
 from tests.support.payments import Place
 
 
@@ -76,3 +80,39 @@ async def test_a_journal_in_a_file_has_no_workers(emulator: Emulator, tmp_path: 
     async with client(emulator) as caxton:
         with pytest.raises(ConfigurationError, match="caxton resume"):
             await work_on(1, caxton=caxton, journal=str(tmp_path / "journal.db"))
+
+
+@pytest.mark.long
+async def test_an_idle_worker_outlives_its_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the server is away it is waited for; when it is back, the next batch invites."""
+    monkeypatch.setattr(launcher, "_LOOK_S", 0.1)
+    server, stop = OwnServer(), anyio.Event()
+    came: asyncio.Queue[int] = asyncio.Queue()
+    waiting = [1]
+
+    def look() -> list[int]:
+        with place.open():
+            return waiting
+
+    async def work(batch: int) -> None:
+        waiting.remove(batch)
+        await came.put(batch)
+
+    try:
+        place = Databases(server.dsn, tmp_path).place()
+        await launcher.migrate_jobs(place.where)
+        taking = asyncio.create_task(launcher.take_invitations(place.where, work, open_batches=look, stop=stop))
+        assert await came.get() == 1
+        with psycopg.connect(place.where, autocommit=True) as connection:
+            await until(lambda: not connection.execute("SELECT 1 FROM caxton_jobs.procrastinate_jobs").fetchone())
+        await asyncio.to_thread(server.kill)
+        await until(lambda: "invitations wait for the server" in caplog.text)
+        await asyncio.to_thread(server.start)
+        waiting.append(2)
+        assert await came.get() == 2
+        stop.set()
+        await taking
+    finally:
+        server.stop()
