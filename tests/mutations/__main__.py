@@ -25,7 +25,8 @@ def environment(mutation: Mutation | None) -> dict[str, str]:
 
 def run(tests: list[str], mutation: Mutation | None = None) -> subprocess.CompletedProcess[str]:
     """Run tests with a setting switched off; a hang is a failure."""
-    options = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-o", "timeout=20")
+    # To rewrite assertions pytest loads the package by itself, since it is a plugin, and nothing would be switched off.
+    options = ("-q", "-x", "--no-header", "--assert=plain", "-p", "no:cacheprovider", "-o", "timeout=20")
     command = [sys.executable, "-B", "-m", "pytest", *options, *tests]
     return subprocess.run(
         command, cwd=ROOT, env=environment(mutation), capture_output=True, text=True, stdin=subprocess.DEVNULL,
