@@ -61,7 +61,7 @@ def check_bank_details(request: object) -> None:
     if swift and not ((match := _SWIFT.fullmatch(swift)) and match[1] in COUNTRIES):
         raise InvalidRequest("swift_code must be 8 or 11 letters and digits with a country in the middle: see BUKBGB22")
     if sort_code and not _SORT_CODE.fullmatch(sort_code):
-        raise InvalidRequest("sort_code must be six digits: write it like 200000")
+        raise InvalidRequest("sort_code must be six digits, with zeros in front of fewer")
     if account and (problem := _account_problem(account, sort_code)):
         raise InvalidRequest(f"account_number {problem}")
 

@@ -75,7 +75,7 @@ class PayrollRun:
         except InvalidRequest:
             raise
         except CaxtonError as error:
-            self.paused, self.error = f"no upload could be opened: {readable(error)}", error
+            self.paused, self.error = f"no upload could be opened, so nothing was paid: {readable(error)}", error
             return None
         self._note(upload)
         return upload

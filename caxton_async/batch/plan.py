@@ -18,6 +18,7 @@ from caxton_async.journal.protocol import Journal, JournalReader
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.states import BatchInfo, Binding, Duplicates, NewBatch, PlannedRow, SameRequest
 from caxton_async.journal.stored import encode_request, money_of, request_digest
+from caxton_async.protocol.request import check_request
 
 DUPLICATE_DAYS: Final = 10  # how far back a payment of the same is looked for
 # Digits: a million of the largest amounts add up exactly, whatever the program around us set as its own precision.
@@ -83,6 +84,7 @@ class Tally:
     """Turns the rows of a batch into those of a journal, and adds up what passes through."""
 
     journal: JournalReader
+    endpoint: Endpoint[Any, Any]
     count: int = 0
     seal: Seal = field(factory=Seal)
     _totals: dict[str, Total] = field(factory=dict)
@@ -91,7 +93,7 @@ class Tally:
         """Yield each row as the journal takes it: a pair of reference and request, or a row that is planned already.
 
         Raises:
-            InvalidRequest: a reference cannot be shown in one line.
+            InvalidRequest: a row is no such pair, or a reference cannot be shown in one line.
         """
         for number, row in enumerate(rows, 1):
             planned = row if isinstance(row, PlannedRow) else self._plan_row(number, row)
@@ -104,7 +106,11 @@ class Tally:
             yield planned
 
     def _plan_row(self, number: int, row: Any) -> PlannedRow:  # noqa: ANN401 -- a pair or a `Row`
-        reference, request = row
+        try:
+            reference, request = row
+        except (TypeError, ValueError):
+            raise InvalidRequest(f"row {number} is not a pair of a reference and a request: nothing was sent") from None
+        check_request(self.endpoint, request)
         if not isinstance(reference, str) or not reference.strip():
             raise InvalidRequest(f"the reference of row {number} must be text that can be printed")
         check_line(reference, f"the reference of row {number}")
@@ -150,7 +156,7 @@ def make_plan(
         InvalidRequest: a row cannot be sent.
         JournalRefused: the journal is damaged.
     """
-    tally = Tally(journal)
+    tally = Tally(journal, endpoint)
     found = _join(journal.same_requests(tally.planned(rows), since=options.since), options.elsewhere)
     digest = plan_digest(endpoint.name, binding, tally.seal.hexdigest(), found) if binding else None
     return tally.plan(found, digest)
@@ -166,7 +172,7 @@ async def plan_batch(
         InvalidRequest: a row cannot be sent, or the plan is not the one that was approved.
         JournalError: the journal could not be written.
     """
-    tally = Tally(journal)
+    tally = Tally(journal, endpoint)
 
     def check(duplicates: Duplicates) -> None:
         found = _join(duplicates, options.elsewhere)

@@ -96,7 +96,7 @@ def _show(found: Proposals) -> None:
     for title, lines in (
         ("paid", [(each.reference, each.why) for each in found.paid]),
         (
-            "paid, if you confirm it: caxton resolve ... --paid",
+            "paid, if you confirm it",
             [(each.reference, each.why) for each in found.to_confirm],
         ),
         ("left to you", [(each.reference, each.why) for each in found.undecided]),

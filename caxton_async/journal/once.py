@@ -20,6 +20,7 @@ from caxton_async.journal.stored import (
     money_of,
     request_digest,
 )
+from caxton_async.protocol.request import check_request
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
@@ -83,6 +84,7 @@ def _planned(endpoint: Endpoint[Request, Any], request: Request, reference: str,
     """Return the row of a payment, when its request and result may be kept."""
     if not check_line(reference, "the reference").strip():
         raise InvalidRequest("a payment that is made once needs a reference of its own")
+    check_request(endpoint, request)
     returns: Any = endpoint.returns  # to mypy a class is not Hashable
     if not journal.is_encrypted and holds_secret(returns):
         raise ConfigurationError(

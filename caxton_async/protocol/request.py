@@ -24,6 +24,7 @@ __all__ = [
     "Route",
     "build_request",
     "check_header_value",
+    "check_request",
     "fits_header",
     "read_reply",
     "route",
@@ -143,8 +144,7 @@ def build_request(
     """
     name = endpoint.name
     if (endpoint.sends is None) != (request is None) or (endpoint.sends and not isinstance(request, endpoint.sends)):
-        wanted = endpoint.sends.__name__ if endpoint.sends else "no request"
-        raise InvalidRequest(f"{name} takes {wanted}, not {type(request).__name__}", endpoint=name)
+        check_request(endpoint, request)
     headers = route.headers
     secret_headers = _headers_of_values(endpoint, request) if endpoint.headers else {}
     if endpoint.authorised:
@@ -156,6 +156,16 @@ def build_request(
     if body is None:
         headers = {key: value for key, value in headers.items() if key != "Content-Type"}
     return HttpRequest(name, correlation_id, endpoint.method, url, headers, secret_headers, body)
+
+
+def check_request(endpoint: Endpoint[Any, Any], request: object) -> None:
+    """Check that a request is of the class that an endpoint sends.
+
+    **Raises** InvalidRequest when it is not.
+    """
+    if not isinstance(request, endpoint.sends or type(None)):
+        wanted = endpoint.sends.__name__ if endpoint.sends else "no request"
+        raise InvalidRequest(f"{endpoint.name} takes {wanted}, not {type(request).__name__}", endpoint=endpoint.name)
 
 
 def _headers_of_values(endpoint: Endpoint[Any, Any], request: object) -> dict[str, Secret]:

@@ -148,7 +148,7 @@ async def test_a_lost_answer_to_the_opening_costs_nothing(
     second = await pay(caxton, journal)
 
     assert first.left == 3
-    assert first.paused.startswith("no upload could be opened: create_bulk_upload may or may not")
+    assert first.paused.startswith("no upload could be opened, so nothing was paid: create_bulk_upload may or may not")
     assert between == [0, 0, 0]
     assert (second.counts[RowState.ACCEPTED], paid(emulator)) == (3, [1, 1, 1])
     assert emulator.count("create_bulk_upload") == 2

@@ -101,6 +101,19 @@ async def test_an_approval_of_listed_duplicates_lets_them_pass(journal: Journal)
 
 
 @pytest.mark.parametrize(
+    "row",
+    [MOVES[0][1], ("ref-1",), ("ref-1", None), ("ref-1", "10 GBP"), (1, MOVES[0][1]), ("two\nlines", MOVES[0][1])],
+    ids=["no pair", "no request", "nothing", "text", "a number", "two lines"],
+)
+async def test_a_row_that_cannot_be_sent_plans_nothing(journal: Journal, row: object) -> None:
+    """What is no pair of a reference and a request of this call is refused before anything is sent."""
+    with pytest.raises(InvalidRequest):
+        await plan_batch(journal, MOVE_FUNDS, [MOVES[0], row], binding=BINDING, options=ANY)
+
+    assert list(journal.batches()) == []
+
+
+@pytest.mark.parametrize(
     "disguise",
     [
         pytest.param(lambda rows: rows, id="the same"),
