@@ -12,7 +12,7 @@ from caxton_async.attempts import View
 from caxton_async.auth.rotation import Keep
 from caxton_async.errors import ConfigurationError
 from caxton_async.protocol.request import check_header_value
-from caxton_async.secret import Secret
+from caxton_async.secret import Secret, hide
 from caxton_async.session import Session
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Users(_Group):
 
     async def create(self, user: m.NewUser, *, iv_key: str | Secret | None = None) -> m.CreatedUser:
         """Register a person; `iv_key` is sent as a header."""
+        iv_key = hide(iv_key)  # a crash reporter shows the variables of frames
         request = user if iv_key is None else evolve(user, iv_key=iv_key)
         return (await self._session.call(e.CREATE_USER, request, self._view)).model
 

@@ -1,11 +1,15 @@
 """A value that no text can show.
 
-What belongs here: `Secret` and nothing else.  Whoever needs the value calls `reveal()`, in the one expression
-that writes it to the wire, and keeps no variable of it.
+Whoever needs the value calls `reveal()`, in the one expression that writes it to the wire, and keeps no variable of it.
 """
 
+import functools
 import hmac
-from typing import NoReturn, Self
+import inspect
+from collections.abc import Callable
+from typing import Any, NoReturn, Self, TypeVar
+
+Class = TypeVar("Class", bound=type)
 
 
 class Secret:
@@ -63,3 +67,31 @@ class Secret:
 def to_secret(value: str | Secret) -> Secret:
     """Return `value` as a `Secret`: the converter of every attribute that holds one."""
     return value if isinstance(value, Secret) else Secret(value)
+
+
+def hide(value: object) -> Any:  # noqa: ANN401  # of the type that it had, but for text
+    """Return text as a `Secret`, and anything else as it is, to be judged where it is used."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def hiding(**hidden: Callable[[object], object]) -> Callable[[Class], Class]:
+    """Have a class hide these arguments before anything may fail: a crash reporter shows the variables of frames."""
+
+    def decorate(cls: Class) -> Class:
+        make: Callable[..., None] = vars(cls)["__init__"]
+        names = list(inspect.signature(make).parameters)
+
+        @functools.wraps(make)
+        def hide_and_make(*args: object, **named: object) -> None:
+            args = tuple(
+                hidden[name](value) if name in hidden else value
+                for name, value in zip([*names, *[""] * len(args)], args, strict=False)
+            )
+            for name in hidden.keys() & named.keys():
+                named[name] = hidden[name](named[name])
+            make(*args, **named)
+
+        type.__setattr__(cls, "__init__", hide_and_make)
+        return cls
+
+    return decorate

@@ -21,11 +21,13 @@ from caxton_async.endpoints import Endpoint
 from caxton_async.errors import CaxtonError, ConfigurationError, JournalError, JournalRefused, RateLimited, Sent
 from caxton_async.journal import open_journal
 from caxton_async.journal.binding import binding_of, check_binding
+from caxton_async.journal.opening import hide_dsn
 from caxton_async.journal.protocol import Journal, Taken, Worker
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState, RowStatus
 from caxton_async.journal.step import Step, make_call, saying_what_was_sent
 from caxton_async.journal.stored import decode_request
 from caxton_async.journal.verdict import readable
+from caxton_async.secret import Secret
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
@@ -45,7 +47,7 @@ async def run_batch(  # noqa: PLR0913 -- a contract: what a run is made of
     endpoint: Endpoint[Request, Result],
     rows: Iterable[Any],
     *,
-    journal: Journal | str | Path,
+    journal: Journal | str | Path | Secret,
     name: str | None = None,
     concurrency: int = 64,
     allow_duplicates: bool = False,
@@ -67,7 +69,7 @@ async def run_batch(  # noqa: PLR0913 -- a contract: what a run is made of
         JournalError: the journal cannot be used, or could not be written: what was in flight is then unknown.
     """
     options = PlanOptions(name=name, allow_duplicates=allow_duplicates, approved=approved, approved_by=approved_by)
-    async with opened(journal) as journal_:
+    async with opened(journal := hide_dsn(journal)) as journal_:
         info = await plan_batch(journal_, endpoint, rows, binding=binding_of(caxton), options=options)
         return await resume_batch(
             caxton,
@@ -84,7 +86,7 @@ async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
     caxton: "CaxtonClient",
     batch: int | str,
     *,
-    journal: Journal | str | Path,
+    journal: Journal | str | Path | Secret,
     endpoint: Endpoint[Request, Result] | None = None,
     concurrency: int = 64,
     on_progress: Callable[[RowOutcome[Any]], None] | None = None,
@@ -104,7 +106,7 @@ async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
     """
     if concurrency < 1:
         raise ConfigurationError(f"concurrency is at least 1, not {concurrency}")
-    async with opened(journal) as journal_:
+    async with opened(journal := hide_dsn(journal)) as journal_:
         journal_.sweep()
         info = find_batches(journal_, batch)[0]
         endpoint = endpoint or find_endpoint(info.endpoint)
@@ -122,9 +124,9 @@ async def resume_batch(  # noqa: PLR0913 -- as for `run_batch`
         return summarise(journal_, info.id, ended=run.paused, error=run.error)
 
 
-def opened(journal: Journal | str | Path) -> AbstractAsyncContextManager[Journal]:
+def opened(journal: Journal | str | Path | Secret) -> AbstractAsyncContextManager[Journal]:
     """Return a block in which the journal is open; one that was open already stays so after it."""
-    return open_journal(journal) if isinstance(journal, str | Path) else nullcontext(journal)
+    return open_journal(journal) if isinstance(journal, str | Path | Secret) else nullcontext(journal)
 
 
 def _shielded(on_progress: Callable[[RowOutcome[Any]], None] | None) -> Callable[[RowOutcome[Any]], None]:

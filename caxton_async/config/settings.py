@@ -12,6 +12,7 @@ from attrs import Attribute, field, frozen
 
 from caxton_async.errors import ConfigurationError
 from caxton_async.events import Event
+from caxton_async.secret import hiding
 from caxton_async.syntax import HEADER_VALUE, is_loopback, is_plain_path, split_url
 
 
@@ -68,7 +69,8 @@ def _base_url(_instance: object, _attribute: "Attribute[str | None]", value: str
     if value is None:
         return
     parts = split_url(value, "base_url")
-    if "@" in parts.netloc:
+    if isinstance(value, ProxyUrl):
+        del parts  # it holds them in clear
         raise ConfigurationError("base_url holds a user name or password: leave them out, credentials go elsewhere")
     if "?" in value or "#" in value:
         raise ConfigurationError("base_url ends with its path: leave out the query and the fragment")
@@ -137,9 +139,12 @@ class ProxyUrl(str):
         return ProxyUrl, (str(self),)
 
 
-def _to_proxy(value: str | None) -> str | None:
-    given: object = value
-    return ProxyUrl(value) if isinstance(given, str) else value
+def _to_proxy(value: Any) -> Any:  # noqa: ANN401  # of a wrong type it stays, to be refused
+    return ProxyUrl(value) if isinstance(value, str) else value
+
+
+def _hide_userinfo(value: object) -> object:
+    return ProxyUrl(value) if isinstance(value, str) and "@" in value else value
 
 
 def _hook(_instance: object, _attribute: "Attribute[Any]", value: object) -> None:
@@ -169,6 +174,7 @@ def _to_environment(value: "Environment | str") -> Environment:
         raise ConfigurationError(f"the environment is one of {names}") from None
 
 
+@hiding(proxy=_to_proxy, base_url=_hide_userinfo)
 @frozen
 class Settings:
     """How the client behaves; every duration is in seconds.

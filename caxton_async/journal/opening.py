@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from caxton_async.encryption import load_cipher, load_keyring
 from caxton_async.errors import ConfigurationError, JournalRefused
@@ -18,9 +18,11 @@ from caxton_async.secret import Secret
 if TYPE_CHECKING:
     from caxton_async.journal.postgres.journal_server import PostgresJournal
 
+Where = TypeVar("Where")
+
 
 def open_journal(
-    where: str | os.PathLike[str], *, drain_s: float = 5.0, environ: Mapping[str, str] = os.environ
+    where: str | os.PathLike[str] | Secret, *, drain_s: float = 5.0, environ: Mapping[str, str] = os.environ
 ) -> Journal:
     """Return the journal at a path or a DSN (`postgresql://...`), which `with` and `async with` open.
 
@@ -31,9 +33,13 @@ def open_journal(
     Raises:
         ConfigurationError: the key file is wrong or missing, or `where` names a database that this package cannot open.
     """
-    if is_database(where):
-        return _open_database(os.fspath(where), environ, drain_s)
-    return _open_file(where, environ, drain_s)
+    where = hide_dsn(where)
+    return _open_database(where, environ, drain_s) if isinstance(where, Secret) else _open_file(where, environ, drain_s)
+
+
+def hide_dsn(where: Where) -> Where | Secret:
+    """Return a DSN, which may hold a password, as a Secret, since a crash reporter shows the variables of frames."""
+    return Secret(where) if isinstance(where, str) and is_database(where) else where
 
 
 def is_database(where: str | os.PathLike[str]) -> bool:
@@ -48,14 +54,14 @@ def migrate_journal(where: str | os.PathLike[str], *, environ: Mapping[str, str]
         JournalRefused: it has the form of a newer program, or there is no file.
     """
     if is_database(where):
-        return _open_database(os.fspath(where), environ, 0.0).migrate()
+        return _open_database(Secret(os.fspath(where)), environ, 0.0).migrate()
     if not Path(where).exists():
         raise JournalRefused(f"there is no journal {os.fspath(where)}")
     with _open_file(where, environ):  # which brings it up to date
         return len(MIGRATIONS)
 
 
-def _open_database(dsn: str, environ: Mapping[str, str], drain_s: float) -> "PostgresJournal":
+def _open_database(dsn: Secret, environ: Mapping[str, str], drain_s: float) -> "PostgresJournal":
     try:
         from caxton_async.journal.postgres.journal_server import PostgresJournal  # noqa: PLC0415 -- an extra
     except ImportError:
@@ -68,7 +74,7 @@ def _open_database(dsn: str, environ: Mapping[str, str], drain_s: float) -> "Pos
             "a journal in PostgreSQL is encrypted: make a key with `openssl rand -base64 32`, keep it in a file that "
             "only you can read, and set CAXTON_JOURNAL_KEY_FILE to it on every machine"
         )
-    return PostgresJournal(Secret(dsn), load_keyring(key_file), state_folder(environ), drain_s=drain_s)
+    return PostgresJournal(dsn, load_keyring(key_file), state_folder(environ), drain_s=drain_s)
 
 
 def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_s: float = 0.0) -> SqliteJournal:
@@ -120,7 +126,7 @@ def adopt_journal(
         InvalidRequest: `who` or `note` is empty.
     """
     if is_database(where):
-        with _open_database(os.fspath(where), environ, 0.0) as database:
+        with _open_database(Secret(os.fspath(where)), environ, 0.0) as database:
             return database.adopt(who=who, note=note)
     if not Path(where).exists():
         raise JournalRefused(f"there is no journal {os.fspath(where)}")

@@ -13,7 +13,7 @@ from attrs import Attribute, converters, field, frozen
 
 from caxton_async.errors import InvalidRequest
 from caxton_async.models.money import amount_of, to_decimal
-from caxton_async.secret import Secret, to_secret
+from caxton_async.secret import Secret, hide, hiding, to_secret
 
 
 class BulkSource(Enum):
@@ -102,6 +102,7 @@ class GeneratePassword:
     clientname: str = field(validator=_text)
 
 
+@hiding(password=hide)
 @frozen
 class GetAccessToken:
     """Log in."""
@@ -123,6 +124,7 @@ class CreateSubAccount:
     email: str = field(validator=_text)
 
 
+@hiding(password=hide, memorable_word=hide, iv_key=hide)
 @frozen(kw_only=True)
 class NewUser:
     """A person to be registered; `iv_key` is sent as a header, all else in the body, as strings."""

@@ -15,18 +15,21 @@ from pathlib import Path
 import attrs
 import pytest
 
-from caxton_async import CaxtonError, Credentials, Settings
+from caxton_async import CaxtonClient, CaxtonError, Credentials, Settings
+from caxton_async.auth.stores import PostgresTokenStore, RedisTokenStore
 from caxton_async.auth.stores.sqlite import SqliteTokenStore
 from caxton_async.batch import BULK_PAYMENTS, run_batch
 from caxton_async.batch.report.export import Records, json_rows, write_csv, write_json, write_spreadsheet
 from caxton_async.batch.report.page import render_page
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.journal import open_journal
+from caxton_async.models import GetAccessToken, NewUser
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS, LOGIN, PASSWORD, PAYLOAD, PAYMENT, UPLOAD, Kind
 from tests.faults.scripts import INVALID, PAGE, VALID, envelope
 from tests.faults.server import Script, end, reply, reset, silence
 from tests.support import canary
+from tests.unit.protocol.test_samples import USER
 
 
 def carried_by(kind: Kind) -> bytes:
@@ -169,3 +172,33 @@ async def test_the_secrets_do_go_over_the_wire() -> None:
         carried.append(kind.ok.decode())
 
     assert set(canary.found_in(*carried)) == set(canary.CANARIES) - {canary.IV_KEY, canary.TOKEN}
+
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "user": lambda: NewUser(**{**attrs.asdict(USER, recurse=False), "email": 5, "password": canary.PASSWORD}),
+    "login": lambda: GetAccessToken("", canary.PASSWORD),
+    "proxy": lambda: Settings(proxy=f"http://u:{canary.PASSWORD}@proxy:1", deadline_s=-1),
+    "base URL": lambda: Settings(base_url=f"https://u:{canary.PASSWORD}@x/"),
+    "Redis": lambda: RedisTokenStore(f"redis://:{canary.PASSWORD}@127.0.0.1:1", "/nowhere"),
+    "PostgreSQL": lambda: PostgresTokenStore(f"postgresql://u:{canary.PASSWORD}@127.0.0.1:1/x", "/nowhere"),
+    "journal": lambda: open_journal(f"postgresql://u:{canary.PASSWORD}@127.0.0.1:1/x", environ={}),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_refuses_an_argument_shows_no_other_that_is_secret(name: str) -> None:
+    """The frames of constructors hold no secret either, those that attrs writes included."""
+    with pytest.raises(CaxtonError) as refusal:
+        REFUSED[name]()
+
+    assert canary.found_in(*canary.texts_of(refusal.value)) == []
+
+
+async def test_a_key_beside_a_request_is_not_shown() -> None:
+    """Nor is what is passed along by a method of a group of calls."""
+    closed = CaxtonClient(Credentials("u", "c", canary.PASSWORD))
+
+    with pytest.raises(CaxtonError) as refusal:
+        await closed.users.create(USER, iv_key=canary.IV_KEY)
+
+    assert canary.found_in(*canary.texts_of(refusal.value)) == []

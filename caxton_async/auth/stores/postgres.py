@@ -17,7 +17,7 @@ from caxton_async.auth.stores import sealed
 from caxton_async.auth.token import Token
 from caxton_async.encryption import load_keyring
 from caxton_async.errors import ConfigurationError
-from caxton_async.secret import Secret
+from caxton_async.secret import Secret, to_secret
 
 _Connection = AsyncConnection[tuple[Any, ...]]
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -40,7 +40,8 @@ class PostgresTokenStore:
     """
 
     def __init__(self, dsn: str | Secret, key_file: str | os.PathLike[str]) -> None:
-        self._dsn = dsn if isinstance(dsn, Secret) else Secret(dsn)
+        self._dsn = to_secret(dsn)
+        del dsn  # a crash reporter shows the variables of frames
         self._keyring = load_keyring(os.fspath(key_file))
         self._held: _Connection | None = None
         self._mutex = asyncio.Lock()

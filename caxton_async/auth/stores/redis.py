@@ -20,7 +20,7 @@ from caxton_async.auth.stores import sealed
 from caxton_async.auth.token import Token
 from caxton_async.encryption import load_keyring
 from caxton_async.errors import ConfigurationError
-from caxton_async.secret import Secret
+from caxton_async.secret import Secret, to_secret
 
 # A holder that was killed keeps the others waiting for less than they wait for a store at all.
 _LEASE_S: Final = 3.0
@@ -38,7 +38,8 @@ class RedisTokenStore:
     """
 
     def __init__(self, url: str | Secret, key_file: str | os.PathLike[str]) -> None:
-        self._url = url if isinstance(url, Secret) else Secret(url)
+        self._url = to_secret(url)
+        del url  # a crash reporter shows the variables of frames
         self._keyring = load_keyring(os.fspath(key_file))
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
