@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Final
 
 from attrs import define, frozen
@@ -148,9 +148,11 @@ class Reporter:
         else:
             self.report("failed", call, call.sent)
 
-    def _tell(self, on_event: Callable[[Event], None], event: Event) -> None:
+    def _tell(self, on_event: Callable[[Event], object], event: Event) -> None:
         try:
-            on_event(event)
+            if (returned := on_event(event)) is not None and isinstance(returned, Coroutine):
+                returned.close()  # of a lambda only calling it tells
+                raise TypeError("on_event is called and not awaited: give a plain function, and let it start a task")
         except Exception:
             # A hook of the user's must not turn a payment that was made into an error.
             logger.exception("on_event failed at %s of %s", event.kind, event.endpoint)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 
 import pytest
 from attrs import asdict
@@ -166,6 +167,22 @@ async def test_a_hook_that_fails_harms_no_call(caplog: pytest.LogCaptureFixture)
     assert {record.name for record in failed} == {"caxton_async"}
     assert len(failed) == 7
     assert f"on_event failed at outcome_unknown of {WALLET}" in failed[-1].getMessage()
+
+
+async def test_a_hook_that_returns_a_coroutine_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody awaits it, so that the hook would be told nothing, in silence."""
+
+    async def tell(event: Event) -> None:
+        raise AssertionError(event)
+
+    def hook(event: Event) -> Coroutine[object, object, None]:
+        return tell(event)
+
+    async with Emulator() as emulator, client(emulator, on_event=hook) as caxton:
+        await caxton.wallets.create("w")
+
+    failed = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "on_event is called and not awaited" in str(failed[0].exc_info)
 
 
 async def test_the_log_tells_the_same_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
