@@ -3,7 +3,8 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -17,11 +18,11 @@ from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err
 from caxton_async.cli._progress import Progress
 from caxton_async.config import Configuration
-from caxton_async.errors import JournalFailed, JournalRefused
+from caxton_async.errors import DuplicatesSuspected, JournalFailed, JournalRefused
 from caxton_async.journal import open_journal
 from caxton_async.journal.opening import is_database
 from caxton_async.journal.protocol import Journal
-from caxton_async.journal.states import BatchInfo
+from caxton_async.journal.states import SENDABLE, BatchInfo
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
@@ -104,6 +105,9 @@ class _Sending:
     async def _plan(self, journal: Journal, view: "CaxtonClient") -> BatchInfo | None:
         try:
             return await self._begin(journal, view)
+        except DuplicatesSuspected as error:
+            unfinished = "".join(_unfinished(journal, error.duplicates))
+            raise Failure(f"{error}{unfinished}") from None
         except JournalFailed as error:
             problem = str(error)
         raise Failure(f"{problem} by running it again: no batch was planned, and nothing was sent", ExitCode.LEFT)
@@ -146,3 +150,12 @@ class _Sending:
         settings = self._configuration.settings
         room = max(settings.max_connections, self._options.concurrency)
         return evolve(self._configuration, settings=evolve(settings, max_connections=room))
+
+
+def _unfinished(journal: Journal, duplicates: Iterable[Any]) -> Iterator[str]:
+    """Name the batches of this journal that were cut off, and that the same file was given again for."""
+    for number, reference in {each.of_batch: each.of_reference for each in duplicates if each.of_batch}.items():
+        with suppress(JournalRefused):  # those of another journal are not found in this one
+            counts = journal.counts(journal.row(number, reference).batch)
+            if any(counts[state] for state in SENDABLE):
+                yield f"; batch {number} is not finished: go on with caxton resume {number}{option_for(journal.where)}"

@@ -44,9 +44,9 @@ def read_facts(connection: sqlite3.Connection, path: Path, cipher: Cipher | None
         raise tables.damaged("its head")
     if facts["key"] == (cipher.key_id if cipher else ""):
         return facts
-    problem = (
-        "is encrypted with another key" if cipher and facts["key"] else "is encrypted" if facts["key"] else "has no key"
-    )
+    if not facts["key"]:
+        raise JournalRefused(f"the journal {path} is not encrypted: unset CAXTON_JOURNAL_KEY_FILE, or name another")
+    problem = "is encrypted with another key" if cipher else "is encrypted"
     raise JournalRefused(f"the journal {path} {problem}: set CAXTON_JOURNAL_KEY_FILE to the one it was made with")
 
 

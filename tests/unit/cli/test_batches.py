@@ -284,9 +284,11 @@ async def test_a_killed_run_is_resumed_with_the_same_login(desk: Desk) -> None:
     process.kill()
     await process.communicate()
     status = await desk.caxton("status", "may", "--state", "unknown", "--json")
+    again = await desk.caxton("run", "move_funds", "may.csv")
     resumed = await desk.caxton("resume", "may", "--json")
 
     assert process.returncode == -signal.SIGKILL
+    assert (again.code, "batch 1 is not finished: go on with caxton resume 1" in again.err) == (2, True)
     assert status.code == 4
     assert len(data_of(status)["rows"]) == 3
     assert data_of(resumed)["counts"] == {"accepted": 17, "unknown": 3}
