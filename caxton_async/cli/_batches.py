@@ -17,6 +17,7 @@ from caxton_async.journal.protocol import Journal, JournalReader
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState
 
 _MAX_REASONS: Final = 10
+_MAX_ALARMS: Final = 10
 _COLUMNS: Final = (
     "reference",
     "line",
@@ -129,10 +130,20 @@ def show_batch(
             show_table(_COLUMNS, [[record[name] for name in _COLUMNS] for record in records])
         _show_reasons(summary)
     _say_next(journal, info, summary)
-    alarms = [each.reference for each in journal.decisions(info.id) if each.alarm]
+    return ExitCode.UNKNOWN if raise_alarms(journal, info) else code_of_summary(summary)
+
+
+def raise_alarms(journal: JournalReader, info: BatchInfo) -> bool:
+    """Tell of late answers that contradict a person's decision, until a person has decided anew; True if there are."""
+    last_word = {each.reference: each.alarm for each in journal.decisions(info.id)}
+    alarms = [reference for reference, is_alarm in last_word.items() if is_alarm]
     if alarms:
-        echo_err(f"ALARM: an answer that came late contradicts what a person decided: {', '.join(alarms[:10])}")
-    return ExitCode.UNKNOWN if alarms else code_of_summary(summary)
+        more = ", ..." if len(alarms) > _MAX_ALARMS else ""
+        echo_err(
+            f"ALARM: in batch {info.id}, an answer that came late contradicts what a person decided about "
+            f"{', '.join(alarms[:_MAX_ALARMS])}{more}: find out, then decide anew with caxton resolve"
+        )
+    return bool(alarms)
 
 
 def _show_reasons(summary: BatchSummary) -> None:

@@ -10,6 +10,7 @@ from caxton_async.cli._batches import (
     exists,
     find_batch,
     location_of,
+    raise_alarms,
     show_batch,
 )
 from caxton_async.cli._exit_codes import ExitCode
@@ -86,6 +87,7 @@ def _show_all(journal: str | None, *, verify: bool, as_json: bool) -> int:
         batches = [info for info in opened.batches() if info.kind != "once" or opened.counts(info.id)[RowState.UNKNOWN]]
         entries = [batch_entry(opened, info) for info in batches]
         codes = [code_of_counts(opened.counts(info.id)) for info in batches]
+        codes += [ExitCode.UNKNOWN for info in opened.batches() if raise_alarms(opened, info)]
         where = opened.where  # of a database without its password
     if as_json:
         show_json({"journal": where, "batches": entries})

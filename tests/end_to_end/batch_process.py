@@ -96,7 +96,7 @@ async def _batch(orders: Orders, step: Any) -> None:
     credentials = Credentials(orders.username, orders.client_name, orders.password)
     async with Stepping(credentials, settings) as caxton, journal_of(orders.folder) as journal:
         options: dict[str, Any] = {"journal": journal, "concurrency": orders.concurrency}
-        endpoint, rows = BULK_PAYMENTS if orders.payroll else MOVE_FUNDS, _rows(orders)
+        endpoint, rows = BULK_PAYMENTS if orders.payroll else MOVE_FUNDS, rows_of(orders)
         journal.sweep()
         try:
             batch = max(info.id for info in journal.batches())
@@ -106,7 +106,8 @@ async def _batch(orders: Orders, step: Any) -> None:
         await resume_batch(caxton, batch, **options)
 
 
-def _rows(orders: Orders) -> list[tuple[str, Any]]:
+def rows_of(orders: Orders) -> list[tuple[str, Any]]:
+    """Return the rows of the batch."""
     numbers = range(1, orders.rows + 1)
     if not orders.payroll:
         return [(reference(n), MoveFunds("GBP", "POT1-GBP", amount(n))) for n in numbers]

@@ -14,13 +14,13 @@ import pytest
 from attrs import evolve
 
 from caxton_async import CaxtonClient
+from caxton_async.batch import BULK_PAYMENTS
 from caxton_async.batch.plan import PlanOptions, plan_batch
 from caxton_async.emulator import Emulator, Fault
 from caxton_async.endpoints import MOVE_FUNDS
 from caxton_async.journal import RowState
 from caxton_async.journal.binding import binding_of
-from caxton_async.models import MoveFunds
-from tests.end_to_end.batch_process import Orders, amount, carry_out, journal_of, reference
+from tests.end_to_end.batch_process import Orders, carry_out, journal_of, reference, rows_of
 from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
@@ -86,13 +86,12 @@ def check(folder: Path, rows: int, done: Counter[str]) -> Counter[RowState]:
     return Counter(states.values())
 
 
-async def plan_alone(emulator: Emulator, folder: Path, rows: int) -> None:
+async def plan_alone(emulator: Emulator, orders: Orders) -> None:
     """Plan a batch of which nothing is sent, so that those who come share it."""
-    settings, credentials = emulator.settings, emulator.credentials
-    caxton = CaxtonClient(credentials, settings)
-    async with journal_of(folder) as journal:
-        moves = [(reference(n), MoveFunds("GBP", "POT1-GBP", amount(n))) for n in range(1, rows + 1)]
-        await plan_batch(journal, MOVE_FUNDS, moves, binding=binding_of(caxton), options=PlanOptions())
+    caxton = CaxtonClient(emulator.credentials, emulator.settings)
+    endpoint = BULK_PAYMENTS if orders.payroll else MOVE_FUNDS
+    async with journal_of(orders.folder) as journal:
+        await plan_batch(journal, endpoint, rows_of(orders), binding=binding_of(caxton), options=PlanOptions())
 
 
 def has_left(folder: Path) -> bool:
@@ -156,13 +155,29 @@ async def test_processes_that_share_a_batch_are_killed_and_do_nothing_twice(emul
         folder.mkdir()
         emulator.ledger.moves.clear()
         orders = orders_for(emulator, folder, rows=rows)
-        await plan_alone(emulator, folder, rows)
+        await plan_alone(emulator, orders)
         while has_left(folder):
             lives = [live(orders, kill_after_s=rng.uniform(0.05, 0.3) if n == 0 else None) for n in range(3)]
             kills += sum(await asyncio.gather(*lives))
         total += check(folder, rows, moved(emulator))
 
     assert total[RowState.ACCEPTED] > 5 * total[RowState.UNKNOWN]
+
+
+async def test_processes_that_race_for_a_payroll_pay_it_once(emulator: Emulator, tmp_path: Path) -> None:
+    """Of three that begin together one submits its upload; what the others opened is left alone, and costs nothing."""
+    rows = 5
+    for round_ in range(scaled(5, 200)):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        emulator.ledger.payments.clear()
+        orders = orders_for(emulator, folder, rows=rows, payroll=True)
+        await plan_alone(emulator, orders)
+
+        assert not any(await asyncio.gather(*(live(orders) for _ in range(3))))
+
+        assert check(folder, rows, paid(emulator, rows)) == {RowState.ACCEPTED: rows}
+        assert emulator.count("submit_bulk_payload") == round_ + 1
 
 
 @pytest.mark.parametrize("payroll", [False, True], ids=["rows", "payroll"])

@@ -15,7 +15,30 @@ def never_unknown(judge: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def whoever_has_them(take_all: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the rows of a payroll also where another process is paying them."""
+
+    def call(tx: Any, worker: int, batch: int) -> Any:
+        from caxton_async.journal import Taken
+        from caxton_async.journal.sqlite import claims, tables
+
+        found = tx.ask(tables.ROWS, batch << 32, (batch + 1) << 32, tables.ALL_STATES, claims.LAST)
+        rows = [tables.to_row(values, None) for values in found]
+        return take_all(tx, worker, batch) or [
+            Taken(id=row.id, worker=worker, attempt=2, reference=row.reference, request=b"", started_at=0.0)
+            for row in rows
+        ]
+
+    return call
+
+
 MUTATIONS = (
+    Mutation(
+        "of two processes one pays a payroll",
+        "caxton_async.journal.sqlite.claims:take_all",
+        Around(whoever_has_them),
+        ("test_kill.py::test_processes_that_race_for_a_payroll_pay_it_once",),
+    ),
     Mutation(
         "an outage pauses a run",
         "caxton_async.batch.brake:MAX_UNANSWERED",

@@ -1,4 +1,4 @@
-"""What keeps a password from being lost on its way to its file."""
+"""What keeps a password from being lost on its way to its file, and an alarm from being overlooked."""
 
 from tests.mutations import Mutation, returning
 
@@ -20,5 +20,11 @@ MUTATIONS = (
         "caxton_async.cli._profile_file:is_loopback",
         returning(True),
         ("unit/cli/test_profile_file.py::test_what_is_not_an_emulators_is_not_replaced",),
+    ),
+    Mutation(
+        "an alarm is told and decides about the exit code",
+        "caxton_async.cli.status:raise_alarms",
+        returning(False),
+        ("unit/cli/test_cli.py::test_a_late_answer_that_contradicts_a_decision_is_an_alarm",),
     ),
 )

@@ -25,6 +25,7 @@ from caxton_async.journal import RowState
 from caxton_async.models import Balance, GeneratedPassword
 from caxton_async.secret import Secret
 from tests.support.command import COMMAND, bare_environment
+from tests.support.payments import Place, outcome, plan
 
 COMMANDS = (
     *("auth", "call", "demo", "doctor", "emulator", "endpoints", "journal"),
@@ -375,3 +376,26 @@ def test_a_call_that_fails_leaves_no_empty_file_behind(tmp_path: Path) -> None:
 
     assert not empty.exists()
     assert half.read_bytes() == b"x"
+
+
+async def test_a_late_answer_that_contradicts_a_decision_is_an_alarm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`status` says so of the batch and of all, with the code of what is unknown, until a person has decided anew."""
+    folder = tmp_path / "state"
+    place = Place(str(folder / "journal.sqlite"), {"CAXTON_STATE_DIR": str(folder)})
+    async with place.open() as journal:
+        batch = str((await plan(journal)).id)
+        async with await journal.join() as worker:
+            taken = await worker.take(int(batch))
+        assert taken is not None
+        decided = main(["resolve", batch, "row-1", "--not-paid", "--note", "asked the bank"])
+        await worker.record(taken, outcome())
+
+    capsys.readouterr()
+    codes = [main(["status", *given]) for given in ([], [batch])]
+    alarms = capsys.readouterr().err.count("ALARM")
+    corrected = main(["resolve", batch, "row-1", "--paid", "--note", "the bank was wrong"])
+
+    assert (decided, codes, alarms, corrected) == (0, [4, 4], 2, 0)
+    assert [main(["status", *given]) for given in ([], [batch])] == [0, 0]
