@@ -5,18 +5,17 @@ import copy
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
 from attrs import define, field
 
 from caxton_async.errors import JournalError, Sent
 from caxton_async.journal.protocol import Known, Recorded, Taken
-from caxton_async.journal.states import NewBatch, PlannedRow, RowState, RowStatus
+from caxton_async.journal.states import LAST, NewBatch, PlannedRow, RowState, RowStatus
 
 Waiting = deque["asyncio.Future[Taken | None]"]
 Claim = asyncio.Future[list[Taken]]
 Recording = asyncio.Future[Sequence[Recorded]]
-_POSITION: Final = 0xFFFFFFFF  # of the id of a row
 
 
 class Moves(Protocol):
@@ -115,7 +114,7 @@ class Claims:
         except BaseException:
             if not future.cancel() and not future.cancelled() and not future.exception() and (taken := future.result()):
                 self._give_back(taken)
-                queue.come_back_to(taken.id & _POSITION)
+                queue.come_back_to(taken.id & LAST)
             raise
 
     async def _begin(self, batch: int) -> _Queue:
@@ -151,7 +150,7 @@ class Claims:
             return
         taken = deque(done.result())
         if taken and queue.turn == ask.turn:
-            queue.after = taken[-1].id & _POSITION
+            queue.after = taken[-1].id & LAST
         found_all = len(taken) == ask.asked
         while queue.waiting and (taken or not found_all):
             future = queue.waiting.popleft()
@@ -159,7 +158,7 @@ class Claims:
                 future.set_result(taken.popleft() if taken else None)
         for left in taken:
             self._give_back(left)
-            queue.come_back_to(left.id & _POSITION)
+            queue.come_back_to(left.id & LAST)
         self._claim(batch, queue)
 
     def _give_back(self, taken: Taken) -> None:

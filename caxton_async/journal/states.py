@@ -129,13 +129,13 @@ class BatchInfo(NewBatch):
 
 
 def _storable(_instance: object, attribute: "Attribute[str]", value: str | None) -> None:
-    if value is not None and not value.isascii() and to_storable(value) != value:
-        raise InvalidRequest(f"the {attribute.name} of a row holds half a character: write it anew")
+    if value is not None and (not value.isascii() or "\0" in value) and to_storable(value) != value:
+        raise InvalidRequest(f"the {attribute.name} of a row holds half a character, or NUL: write it anew")
 
 
 def to_storable(text: str) -> str:
-    """Return a text that every database keeps; half characters, as of a name that is not UTF-8, are written out."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return a text that every database keeps: half characters, as of a name that is not UTF-8, and NUL written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 @frozen(kw_only=True)
@@ -207,6 +207,9 @@ class JournalRow:
     def state(self) -> RowState:
         """Where the row stands."""
         return self.status.state
+
+
+LAST: Final = 0xFFFFFFFF  # the last position of a batch
 
 
 def row_id(batch: int, position: int) -> int:

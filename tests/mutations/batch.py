@@ -20,9 +20,10 @@ def whoever_has_them(take_all: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(tx: Any, worker: int, batch: int) -> Any:
         from caxton_async.journal import Taken
-        from caxton_async.journal.sqlite import claims, tables
+        from caxton_async.journal.sqlite import tables
+        from caxton_async.journal.states import LAST
 
-        found = tx.ask(tables.ROWS, batch << 32, (batch + 1) << 32, tables.ALL_STATES, claims.LAST)
+        found = tx.ask(tables.ROWS, batch << 32, (batch + 1) << 32, tables.ALL_STATES, LAST)
         rows = [tables.to_row(values, None) for values in found]
         return take_all(tx, worker, batch) or [
             Taken(id=row.id, worker=worker, attempt=2, reference=row.reference, request=b"", started_at=0.0)

@@ -16,10 +16,11 @@ from caxton_async.journal.postgres.connecting import CLASS, Rows, Server, failin
 from caxton_async.journal.postgres.last_claim import ClaimMemory
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.repeats import find_repeats
-from caxton_async.journal.postgres.statements import LAST, sql
+from caxton_async.journal.postgres.statements import sql
 from caxton_async.journal.postgres.worker_session import join
 from caxton_async.journal.protocol import Check
-from caxton_async.journal.states import BatchInfo, Duplicates, NewBatch, PlannedRow, RowState, row_id
+from caxton_async.journal.row_values import context
+from caxton_async.journal.states import LAST, BatchInfo, Duplicates, NewBatch, PlannedRow, RowState, row_id
 
 _CHUNK: Final = 1_000  # rows of one COPY
 _COMPARING: Final = -1  # the advisory lock of the plan that is compared
@@ -99,10 +100,9 @@ class BatchCopy:
             copy.set_types(statements.COPIED)
             for position, row in enumerate(rows, first):
                 number = row_id(batch, position)
-                request = self._keyring.encrypt(row.request, statements.context(number, b"request"))
-                beneficiary = statements.storable(row.beneficiary)
+                request = self._keyring.encrypt(row.request, context(number, b"request"))
                 copy.write_row(
-                    (number, row.reference, request, row.digest, row.line, row.amount, row.currency, beneficiary)
+                    (number, row.reference, request, row.digest, row.line, row.amount, row.currency, row.beneficiary)
                 )
 
     def _follow(self, batch: int, first: int, rows: Sequence[PlannedRow]) -> None:

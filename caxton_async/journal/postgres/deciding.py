@@ -6,12 +6,22 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from caxton_async.errors import InvalidRequest, JournalRefused, TransitionRefused
+from caxton_async.errors import JournalRefused, TransitionRefused
+from caxton_async.journal.decisions import check_decision, shared_decision
 from caxton_async.journal.postgres import statements
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.row_claims import GIVEN_UP
-from caxton_async.journal.postgres.statements import LAST
-from caxton_async.journal.states import BatchInfo, Decision, JournalRow, RowState, check_transition, row_id
+from caxton_async.journal.row_values import changed_batch, facts_of
+from caxton_async.journal.states import (
+    LAST,
+    BatchInfo,
+    Decision,
+    JournalRow,
+    RowState,
+    check_transition,
+    row_id,
+    to_storable,
+)
 
 # ruff: noqa: S608 -- statements are put together from constants alone; every value is a parameter
 _PRUNE: Final = (
@@ -36,8 +46,7 @@ def resolve(tx: PgTransaction, batch: BatchInfo, decisions: Iterable[Decision], 
     """Record decisions about rows that are unknown or were resolved, and return how many rows changed."""
     changed = 0
     for decision in _together(tx, batch, decisions) if batch.kind == "payroll" else decisions:
-        if not who.strip() or not decision.note.strip():
-            raise InvalidRequest("a decision needs who decided it, and a note that says why")
+        check_decision(who, decision)
         found = tx.ask(statements.BY_REFERENCE + statements.LOCKED, batch.id, decision.reference)
         if not found:
             raise JournalRefused(f"batch {batch.id} has no reference {decision.reference!r}")
@@ -48,7 +57,7 @@ def resolve(tx: PgTransaction, batch: BatchInfo, decisions: Iterable[Decision], 
             raise TransitionRefused(f"{decision.reference!r} was tried again already, so it can be decided no more")
         if not decision.paid:
             check_end(tx, row)
-        note, name = statements.storable(decision.note), statements.storable(who)
+        note, name = to_storable(decision.note), to_storable(who)
         tx.run(statements.DECIDE, row.id, decision.paid, note, name, False)
         tx.run("UPDATE rows SET state = 'resolved', paid = %s WHERE id = %s", decision.paid, row.id)
         tx.count(batch.id, row.state.value, RowState.RESOLVED.value)
@@ -74,14 +83,12 @@ def check_end(tx: PgTransaction, row: JournalRow) -> None:
 
 def _together(tx: PgTransaction, batch: BatchInfo, decisions: Iterable[Decision]) -> Iterator[Decision]:
     """Yield one decision for every row of a payroll, which was one money step."""
-    given = list(decisions)
-    if not given or any(decision.paid is not given[0].paid for decision in given):
-        raise InvalidRequest("the rows of a payroll share one step, so they were all paid, or none of them was")
+    decision = shared_decision(decisions)
     for (reference,) in tx.ask(
         "SELECT reference FROM rows WHERE id > %s AND id <= %s AND state IN ('unknown', 'resolved') ORDER BY id",
         *(row_id(batch.id, 0), row_id(batch.id, LAST)),
     ):
-        yield evolve(given[0], reference=reference)
+        yield evolve(decision, reference=reference)
 
 
 def prune(tx: PgTransaction, before: float) -> int:
@@ -102,8 +109,5 @@ def change_batch(tx: PgTransaction, batch: int, *, details: dict[str, str | None
     found = tx.ask(f"{statements.BATCHES} WHERE id = %s FOR UPDATE", batch)
     if not found:
         raise JournalRefused(f"the journal has no batch {batch}")
-    kept = statements.to_batch(found[0])
-    merged = {name: value for name, value in {**kept.details, **details}.items() if value is not None}
-    tx.run(
-        "UPDATE batches SET facts = %s WHERE id = %s", statements.facts_of(evolve(kept, details=merged, **facts)), batch
-    )
+    changed = changed_batch(statements.to_batch(found[0]), details, facts)
+    tx.run("UPDATE batches SET facts = %s WHERE id = %s", facts_of(changed), batch)

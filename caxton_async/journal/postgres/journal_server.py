@@ -21,12 +21,12 @@ from caxton_async.journal.postgres.pg_moves import PostgresMoves
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.query_session import QuerySession
 from caxton_async.journal.postgres.shared_pace import SharedPace
-from caxton_async.journal.postgres.statements import LAST
 from caxton_async.journal.postgres.worker_session import WorkerSession
 from caxton_async.journal.protocol import Check
 from caxton_async.journal.row_worker import RowWorker
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.states import (
+    LAST,
     Adopted,
     BatchInfo,
     Decision,

@@ -19,7 +19,7 @@ from psycopg import Connection
 from caxton_async.errors import JournalRefused
 from caxton_async.journal.postgres.connecting import Rows
 from caxton_async.journal.postgres.migrations import read_facts, set_fact
-from caxton_async.journal.postgres.statements import LAST
+from caxton_async.journal.states import LAST
 
 _log: Final = logging.getLogger("caxton_async")
 _FOLDER: Final = "databases"

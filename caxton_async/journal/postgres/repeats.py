@@ -6,8 +6,8 @@ from typing import Final
 from psycopg import Connection
 
 from caxton_async.journal.postgres.connecting import Rows
-from caxton_async.journal.postgres.statements import LAST, sql
-from caxton_async.journal.states import Duplicates, PlannedRow, RowState, SameRequest, row_id
+from caxton_async.journal.postgres.statements import sql
+from caxton_async.journal.states import LAST, Duplicates, PlannedRow, RowState, SameRequest, row_id
 
 _LISTED: Final = 100  # duplicates that are listed; the rest are counted
 _ASKED: Final = "CREATE TEMPORARY TABLE asked (id bigint, digest bytea, reference text, line integer) ON COMMIT DROP"

@@ -12,9 +12,10 @@ from caxton_async.errors import JournalRefused, ReferenceConflict
 from caxton_async.journal.postgres import statements
 from caxton_async.journal.postgres.connecting import CLASS
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
-from caxton_async.journal.postgres.statements import LAST
 from caxton_async.journal.protocol import Known, Recorded, Taken
+from caxton_async.journal.row_values import context, facts_of
 from caxton_async.journal.states import (
+    LAST,
     SENDABLE,
     STATES,
     BatchInfo,
@@ -24,6 +25,7 @@ from caxton_async.journal.states import (
     RowState,
     RowStatus,
     row_id,
+    to_storable,
 )
 
 # ruff: noqa: S608 -- statements are put together from constants alone; every value is a parameter
@@ -103,7 +105,7 @@ def _taken(tx: PgTransaction, statement: str, **parameters: Any) -> list[Taken]:
                 worker=tx.worker,
                 attempt=attempt,
                 reference=reference,
-                request=tx.keyring.decrypt(request, statements.context(row, b"request")),
+                request=tx.keyring.decrypt(request, context(row, b"request")),
                 started_at=started_at,
                 expires_at=expires_at,
             )
@@ -141,7 +143,7 @@ def take_one(tx: PgTransaction, batch: int, planned: PlannedRow, known: Callable
         known(Known(row=row, is_in_flight=row.state is RowState.SENDING))
         return []
     if row.request is None:  # it was pruned meanwhile
-        again = tx.keyring.encrypt(planned.request, statements.context(row.id, b"request"))
+        again = tx.keyring.encrypt(planned.request, context(row.id, b"request"))
         tx.run("UPDATE rows SET request = %s WHERE id = %s", again, row.id)
     taken = _taken(tx, statements.ONE, id=row.id)
     if not taken:  # another process is taking it
@@ -153,11 +155,11 @@ def _plan_single(tx: PgTransaction, batch: int, planned: PlannedRow) -> None:
     # This locks the batch until the commit, so positions and references are given out one after the other.
     position = tx.ask("UPDATE batches SET position = position + 1 WHERE id = %s RETURNING position", batch)[0][0]
     row = row_id(batch, position)
-    values = (planned.line, planned.amount, planned.currency, statements.storable(planned.beneficiary))
+    values = (planned.line, planned.amount, planned.currency, planned.beneficiary)
     written = tx.run(
         "INSERT INTO rows (id, reference, request, digest, line, amount, currency, beneficiary) "
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT ((id >> 32), reference) DO NOTHING",
-        *(row, planned.reference, tx.keyring.encrypt(planned.request, statements.context(row, b"request"))),
+        *(row, planned.reference, tx.keyring.encrypt(planned.request, context(row, b"request"))),
         *(planned.digest, *values),
     )
     if written:
@@ -178,7 +180,7 @@ def new_batch(
     tx: PgTransaction, new: NewBatch, *, planner: int | None, total: int | None, singles: str | None = None
 ) -> BatchInfo | None:
     """Make a batch without rows; None when there is one for the same single payments."""
-    values = (statements.storable(new.name), new.endpoint, statements.facts_of(new), total, planner, singles)
+    values = (to_storable(new.name), new.endpoint, facts_of(new), total, planner, singles)
     made = tx.ask(statements.NEW_BATCH, *values)
     return statements.to_batch(made[0]) if made else None
 
@@ -210,7 +212,7 @@ def _columns(tx: PgTransaction, each: Iterable[tuple[Taken, Outcome]]) -> list[l
 def _sealed(tx: PgTransaction, taken: Taken, outcome: Outcome) -> bytes | None:
     if outcome.answer is None:
         return None
-    return tx.keyring.encrypt(outcome.answer, statements.context(taken.id, b"answer"))
+    return tx.keyring.encrypt(outcome.answer, context(taken.id, b"answer"))
 
 
 def _record_late(tx: PgTransaction, taken: Taken, outcome: Outcome) -> Recorded:

@@ -1,16 +1,12 @@
 """The statements on the tables of a journal in PostgreSQL, and values on their way in and out."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
-from attrs import asdict, fields
-
 from caxton_async.encryption import Keyring
-from caxton_async.errors import Sent
-from caxton_async.journal.states import BatchInfo, Binding, JournalRow, NewBatch, RowState, RowStatus
+from caxton_async.journal.row_values import batch_of, outcome_values, row_of
+from caxton_async.journal.states import BatchInfo, JournalRow, RowStatus
 
-LAST: Final = 0xFFFFFFFF  # the last position of a batch
 NOW: Final = "extract(epoch FROM clock_timestamp())::float8"
 
 # ruff: noqa: S608 -- the statements are put together from constants alone; every value is a parameter
@@ -119,7 +115,6 @@ NEW_BATCH: Final = (
 DECIDE: Final = f"INSERT INTO decisions (row, paid, note, who, at, alarm) VALUES (%s, %s, %s, %s, {NOW}, %s)"
 
 Values = Sequence[Any]
-_FACTS: Final = tuple(field.name for field in fields(NewBatch))
 
 
 def sql(statement: str) -> LiteralString:
@@ -129,31 +124,9 @@ def sql(statement: str) -> LiteralString:
     return constant
 
 
-def storable(text: str | None) -> str | None:
-    """Return a text as a column of text can hold it: in UTF-8, and without NUL."""
-    if text is None:
-        return None
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def context(row: int, column: bytes) -> bytes:
-    """Return what an encrypted value is bound to: batch and position, and the column."""
-    return row.to_bytes(8, "big") + column
-
-
 def status_values(status: RowStatus) -> tuple[Any, ...]:
     """Return the columns of an outcome, from `state` to `paid`."""
-    return (
-        status.state.value,
-        None if status.sent is None else status.sent.value,
-        storable(status.error),
-        status.http_status,
-        status.api_status_code,
-        storable(status.api_status),
-        status.started_at,
-        status.elapsed_s,
-        status.paid,
-    )
+    return (status.state.value, *outcome_values(status))
 
 
 def to_row(values: Values, keyring: Keyring) -> JournalRow:
@@ -162,43 +135,10 @@ def to_row(values: Values, keyring: Keyring) -> JournalRow:
     Raises:
         JournalRefused: no key can read the row, or it was changed.
     """
-    row, reference, request, digest, line, amount, currency, beneficiary, state, worker, attempt, *rest = values
-    sent, error, http_status, api_status_code, api_status, started_at, elapsed_s, paid, answer, followed_by = rest
-    return JournalRow(
-        batch=row >> 32,
-        position=row & LAST,
-        reference=reference,
-        request=None if request is None else keyring.decrypt(request, context(row, b"request")),
-        digest=digest,
-        line=line,
-        amount=amount,
-        currency=currency,
-        beneficiary=beneficiary,
-        worker=worker,
-        attempt=attempt,
-        answer=None if answer is None else keyring.decrypt(answer, context(row, b"answer")),
-        followed_by=followed_by,
-        status=RowStatus(
-            state=RowState(state),
-            sent=None if sent is None else Sent(sent),
-            error=error,
-            http_status=http_status,
-            api_status_code=api_status_code,
-            api_status=api_status,
-            started_at=started_at,
-            elapsed_s=elapsed_s,
-            paid=paid,
-        ),
-    )
-
-
-def facts_of(batch: NewBatch) -> str:
-    """Return the facts of a batch as JSON in ASCII, which holds half characters of a path that is not UTF-8 too."""
-    return json.dumps({name: value for name, value in asdict(batch).items() if name in {*_FACTS, "paused_reason"}})
+    return row_of(values[:-1], keyring.decrypt, values[-1])
 
 
 def to_batch(values: Values) -> BatchInfo:
     """Return the batch that `BATCHES` found."""
-    number, text, created_at, total = values
-    facts = json.loads(text)
-    return BatchInfo(id=number, created_at=created_at, total=total, **{**facts, "binding": Binding(**facts["binding"])})
+    number, facts, created_at, total = values
+    return batch_of(number, facts, created_at, total)

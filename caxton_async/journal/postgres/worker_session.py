@@ -29,7 +29,7 @@ from caxton_async.journal.postgres.connecting import (
 from caxton_async.journal.postgres.last_claim import ClaimMemory, LastClaim
 from caxton_async.journal.postgres.pg_transaction import PgTransaction
 from caxton_async.journal.postgres.row_claims import Outcome
-from caxton_async.journal.states import RowState
+from caxton_async.journal.states import RowState, to_storable
 
 # ruff: noqa: S608 -- statements are put together from constants alone; every value is a parameter
 _log: Final = logging.getLogger("caxton_async")
@@ -238,7 +238,7 @@ def join(connection: Connection[Rows], keyring: Keyring, name: str, grace_s: flo
         made = connection.execute(
             "INSERT INTO workers (id, name, host, backend, grace_s, started_at) "
             f"VALUES (%s, %s, %s, pg_backend_pid(), %s, {statements.NOW}) RETURNING started_at",
-            (worker, statements.storable(name), host_name(), grace_s),
+            (worker, to_storable(name), host_name(), grace_s),
         )
         (since,) = made.fetchone() or (0.0,)
     return Joined(worker=worker, backend=backend, since=since)

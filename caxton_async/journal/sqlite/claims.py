@@ -12,6 +12,7 @@ from caxton_async.journal.sqlite import tables
 from caxton_async.journal.sqlite.locks import Locks
 from caxton_async.journal.sqlite.transaction import Transaction
 from caxton_async.journal.states import (
+    LAST,
     SENDABLE,
     STATES,
     BatchInfo,
@@ -25,7 +26,6 @@ from caxton_async.journal.states import (
 )
 
 _log = logging.getLogger("caxton_async")
-LAST: Final = 0xFFFFFFFF  # the last position of a batch
 GIVEN_UP: Final = "its process ended while it was being sent"
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from caxton_async.journal.sqlite import tables
-from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
-from caxton_async.journal.states import Duplicates, RowState, SameRequest, row_id
+from caxton_async.journal.states import LAST, Duplicates, RowState, SameRequest, row_id
 
 _LISTED: Final = 100  # duplicates that are listed; the rest are counted
 # What was not paid, and will not be, may be asked for again.

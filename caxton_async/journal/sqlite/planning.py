@@ -13,11 +13,10 @@ from caxton_async.errors import DuplicateReference, JournalRefused
 from caxton_async.journal.group_writer import GroupWriter
 from caxton_async.journal.protocol import Check
 from caxton_async.journal.sqlite import claims, tables
-from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.duplicates import find_duplicates, planned_rows
 from caxton_async.journal.sqlite.transaction import Transaction
-from caxton_async.journal.states import BatchInfo, NewBatch, PlannedRow, row_id
+from caxton_async.journal.states import LAST, BatchInfo, NewBatch, PlannedRow, row_id
 
 _CHUNK: Final = 1_000  # rows of one commit
 _WRONG_SOURCES: Final = (

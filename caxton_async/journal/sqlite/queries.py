@@ -11,10 +11,10 @@ from caxton_async.errors import JournalRefused
 from caxton_async.journal.seal import Seal
 from caxton_async.journal.sqlite import tables
 from caxton_async.journal.sqlite.checks import check_all
-from caxton_async.journal.sqlite.claims import LAST
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.duplicates import find_duplicates
 from caxton_async.journal.states import (
+    LAST,
     BatchInfo,
     Duplicates,
     JournalRow,

@@ -9,13 +9,23 @@ from typing import Any, Final
 from attrs import evolve
 
 from caxton_async.errors import InvalidRequest, JournalRefused, TransitionRefused
+from caxton_async.journal.decisions import check_decision, shared_decision
+from caxton_async.journal.row_values import changed_batch
 from caxton_async.journal.sqlite import tables
-from caxton_async.journal.sqlite.claims import LAST, decide, end, give_up
+from caxton_async.journal.sqlite.claims import decide, end, give_up
 from caxton_async.journal.sqlite.database import Database
 from caxton_async.journal.sqlite.locks import Locks
 from caxton_async.journal.sqlite.planning import discard_left_behind
 from caxton_async.journal.sqlite.transaction import Transaction
-from caxton_async.journal.states import Adopted, BatchInfo, Decision, RowState, check_transition, row_id
+from caxton_async.journal.states import (
+    LAST,
+    Adopted,
+    BatchInfo,
+    Decision,
+    RowState,
+    check_transition,
+    row_id,
+)
 
 _CHUNK: Final = 5_000  # rows of one transaction
 _OPEN_STATES: Final = "('planned', 'sending', 'not_sent', 'unknown')"
@@ -32,8 +42,7 @@ def resolve(tx: Transaction, batch: BatchInfo, decisions: Iterable[Decision], wh
     """Record decisions about rows that are unknown or were resolved, and return how many rows changed."""
     changed = 0
     for decision in _together(tx, batch, decisions) if batch.kind == "payroll" else decisions:
-        if not who.strip() or not decision.note.strip():
-            raise InvalidRequest("a decision needs who decided it, and a note that says why")
+        check_decision(who, decision)
         found = tx.ask(tables.BY_REFERENCE, batch.id, decision.reference)
         if not found:
             raise JournalRefused(f"batch {batch.id} has no reference {decision.reference!r}")
@@ -50,14 +59,12 @@ def resolve(tx: Transaction, batch: BatchInfo, decisions: Iterable[Decision], wh
 
 def _together(tx: Transaction, batch: BatchInfo, decisions: Iterable[Decision]) -> Iterator[Decision]:
     """Yield one decision for every row of a payroll, which was one money step."""
-    given = list(decisions)
-    if not given or any(decision.paid is not given[0].paid for decision in given):
-        raise InvalidRequest("the rows of a payroll share one step, so they were all paid, or none of them was")
+    decision = shared_decision(decisions)
     for (reference,) in tx.ask(
         "SELECT reference FROM rows WHERE id > ? AND id <= ? AND state IN ('unknown', 'resolved')",
         *(row_id(batch.id, 0), row_id(batch.id, LAST)),
     ):
-        yield evolve(given[0], reference=reference)
+        yield evolve(decision, reference=reference)
 
 
 def prune(database: Database, before: float) -> int:
@@ -102,7 +109,7 @@ def adopt(tx: Transaction, locks: Locks, who: str, note: str) -> Adopted:
     return Adopted(in_flight=in_flight, undecided=undecided)
 
 
-def change_batch(tx: Transaction, batch: int, *, details: dict[str, str | None], **facts: str | None) -> None:
+def change_batch(tx: Transaction, batch: int, *, details: dict[str, str | None], **facts: Any) -> None:  # noqa: ANN401 -- fields of a batch
     """Change facts of a batch; a detail that is None is removed.
 
     Raises:
@@ -111,9 +118,8 @@ def change_batch(tx: Transaction, batch: int, *, details: dict[str, str | None],
     found = tx.ask(f"{tables.BATCHES} WHERE id = ?", batch)
     if not found:
         raise JournalRefused(f"the journal has no batch {batch}")
-    kept = tables.to_batch(found[0])
-    merged = {name: value for name, value in {**kept.details, **details}.items() if value is not None}
-    tx.run(tables.SET_BATCH, *tables.batch_values(evolve(kept, details=merged, **facts), found[0][4]))  # type: ignore[arg-type]  # facts are names of text
+    changed = changed_batch(tables.to_batch(found[0]), details, facts)
+    tx.run(tables.SET_BATCH, *tables.batch_values(changed, found[0][4]))
 
 
 def export(database: Database, target: Path) -> None:

@@ -1,15 +1,13 @@
 """The tables of a journal in SQLite, the statements on them, and values on their way in and out."""
 
-import json
 import zlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from attrs import asdict, fields
-
 from caxton_async.encryption import Cipher
-from caxton_async.errors import JournalRefused, Sent
-from caxton_async.journal.states import BatchInfo, Binding, JournalRow, NewBatch, RowState, RowStatus, to_storable
+from caxton_async.errors import JournalRefused
+from caxton_async.journal.row_values import batch_of, context, facts_of, outcome_values, row_of
+from caxton_async.journal.states import BatchInfo, JournalRow, RowState, RowStatus
 
 # "Cxtj": tells a journal from any other SQLite file.
 APPLICATION_ID: Final = 0x4378746A
@@ -123,26 +121,9 @@ def status_values(
     row: int, status: RowStatus, *, worker: int | None, attempt: int, answer: bytes | None
 ) -> tuple[Any, ...]:
     """Return what `MOVE` sets."""
-    values = (
-        status.state.value,
-        worker,
-        attempt,
-        None if status.sent is None else status.sent.value,
-        None if status.error is None else to_storable(status.error),
-        status.http_status,
-        status.api_status_code,
-        None if status.api_status is None else to_storable(status.api_status),
-        _real(status.started_at),
-        _real(status.elapsed_s),
-        None if status.paid is None else int(status.paid),
-        answer,
-    )
+    *outcome, paid = outcome_values(status)
+    values = (status.state.value, worker, attempt, *outcome, None if paid is None else int(paid), answer)
     return (*values, checksum(row, *values))
-
-
-def _real(number: float | None) -> float | None:
-    """Return a number as a column of reals gives it back, for the checksum's sake."""
-    return None if number is None else float(number)
 
 
 def verify(values: Values) -> None:
@@ -168,34 +149,12 @@ def to_row(values: Values, cipher: Cipher | None, followed_by: int | None = None
         JournalRefused: a checksum is wrong, or the key cannot read the row.
     """
     verify(values)
-    row, reference, request, digest, line, amount, currency, beneficiary, _, state, worker, attempt, *rest = values
-    sent, error, http_status, api_status_code, api_status, started_at, elapsed_s, paid, answer, _ = rest
-    return JournalRow(
-        batch=row >> 32,
-        position=row & 0xFFFFFFFF,
-        reference=reference,
-        request=open_sealed(cipher, request, row, b"request"),
-        digest=digest,
-        line=line,
-        amount=amount,
-        currency=currency,
-        beneficiary=beneficiary,
-        worker=worker,
-        attempt=attempt,
-        answer=open_sealed(cipher, answer, row, b"answer"),
-        followed_by=followed_by,
-        status=RowStatus(
-            state=RowState(state),
-            sent=None if sent is None else Sent(sent),
-            error=error,
-            http_status=http_status,
-            api_status_code=api_status_code,
-            api_status=api_status,
-            started_at=started_at,
-            elapsed_s=elapsed_s,
-            paid=None if paid is None else bool(paid),
-        ),
-    )
+    columns = (*values[:_SUM_AT], *values[_STATE_AT:-1])
+    return row_of(columns, cipher.decrypt if cipher else _as_it_is, followed_by)
+
+
+def _as_it_is(stored: bytes, _: bytes) -> bytes:
+    return stored
 
 
 def open_sealed(cipher: Cipher | None, stored: bytes | None, row: int, column: bytes) -> bytes | None:
@@ -208,19 +167,9 @@ def sealed(cipher: Cipher | None, content: bytes | None, row: int, column: bytes
     return content if cipher is None or content is None else cipher.encrypt(content, context(row, column))
 
 
-def context(row: int, column: bytes) -> bytes:
-    """Return what an encrypted value is bound to: batch and position, and the column."""
-    return row.to_bytes(8, "big") + column
-
-
-_FACTS: Final = tuple(field.name for field in fields(NewBatch))
-
-
 def batch_values(batch: BatchInfo, planner: int | None) -> tuple[Any, ...]:
     """Return the parameters of `SET_BATCH`."""
-    # JSON in ASCII holds whatever a name holds, half characters of a path that is not UTF-8 too.
-    facts = json.dumps({name: value for name, value in asdict(batch).items() if name in {*_FACTS, "paused_reason"}})
-    values = (batch.id, facts, float(batch.created_at), batch.total, planner)
+    values = (batch.id, facts_of(batch), float(batch.created_at), batch.total, planner)
     return (*values, checksum(*values))
 
 
@@ -233,5 +182,4 @@ def to_batch(values: Values) -> BatchInfo:
     number, text, created_at, total, _, found = values
     if checksum(*values[:-1]) != found:
         raise damaged(f"batch {number}")
-    facts = json.loads(text)
-    return BatchInfo(id=number, created_at=created_at, total=total, **{**facts, "binding": Binding(**facts["binding"])})
+    return batch_of(number, text, created_at, total)
