@@ -98,7 +98,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an encrypted value is bound to its row",
-        f"{STATEMENTS}:context",
+        "caxton_async.journal.row_values:context",
         returning(b""),
         (f"{SERVER}::test_a_value_that_stands_in_another_place_is_refused",),
     ),
