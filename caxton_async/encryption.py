@@ -108,7 +108,9 @@ def load_keyring(key_file: str | Path) -> Keyring:
 def _read(path: Path, *, most: int | None) -> list[Cipher] | str:
     """Return the ciphers, or what is wrong with the file."""
     try:
-        if path.stat().st_mode & 0o077:
+        found = path.stat()
+        # A secret that is mounted into a container is root's, and its group is that of the container's user.
+        if found.st_mode & (0o037 if found.st_uid == 0 else 0o077):
             return "can be read by others: make it private with chmod 600"
         keys = [base64.b64decode(line, validate=True) for line in path.read_bytes().split()]
     except OSError as error:

@@ -1,6 +1,7 @@
 """Requests and results as bytes, digests, seals, and encryption: what goes in comes out, to the last decimal."""
 
 import datetime as dt
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -150,6 +151,19 @@ def test_a_wrong_key_file_is_refused(tmp_path: Path, content: bytes | None, mode
     with pytest.raises(ConfigurationError, match=problem) as caught:
         load_cipher(path)
     assert "c2hvcnQ" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user")
+def test_a_key_that_is_mounted_may_be_read_by_its_group(tmp_path: Path) -> None:
+    """A file of root's is given to a container by its group; one of another user is private."""
+    path = tmp_path / "key"
+    path.write_bytes(b"A" * 43 + b"=")
+    path.chmod(0o440)
+
+    assert load_cipher(path).key_id
+    os.chown(path, 12345, -1)
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        load_cipher(path)
 
 
 def test_what_is_encrypted_is_bound_to_its_place(tmp_path: Path) -> None:
