@@ -29,7 +29,7 @@ def begin_file(where: str, rows: InputFile, plan: PlanOptions) -> "Callable[[Jou
     """Return what plans the rows into the journal `where`."""
 
     async def begin(journal: Journal, client: "CaxtonClient") -> BatchInfo:
-        options = evolve(plan, elsewhere=find_elsewhere(where, rows, plan))
+        options = evolve(plan, elsewhere=find_elsewhere(where, rows.endpoint, rows, plan))
         info = await plan_batch(journal, rows.endpoint, rows, binding=binding_of(client), options=options)
         for notice in rows.notices:
             echo_err(f"worth a look: {notice}")

@@ -1,7 +1,7 @@
 """What `--dry-run` shows, and the duplicates of a journal that is not the one in use."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from caxton_async.cli._batches import default_location, exists
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err, show_json, show_table
 from caxton_async.config.variables import unknown_variables
+from caxton_async.endpoints import Endpoint
 from caxton_async.errors import ConfigurationError, JournalError
 from caxton_async.journal import known_journals, open_journal
 from caxton_async.journal.binding import describe_binding
@@ -23,8 +24,10 @@ _NO_DIGEST: Final = "none: without credentials it is not known for whom this wou
 _NOTHING: Final = BatchPlan(0, (), Decimal(0), Duplicates(), None)
 
 
-def find_elsewhere(where: str, rows: InputFile, options: PlanOptions) -> Duplicates:
+def find_elsewhere(where: str, endpoint: Endpoint[Any, Any], rows: Iterable[Any], options: PlanOptions) -> Duplicates:
     """Return which rows other journals of this user have already; one that cannot be read is told.
+
+    `rows` are pairs of reference and request, which are gone through once for each journal.
 
     Raises:
         RowErrors: the file has wrong rows.
@@ -39,7 +42,7 @@ def find_elsewhere(where: str, rows: InputFile, options: PlanOptions) -> Duplica
                 name = journal.where  # without the password of a DSN
                 if other == own:
                     echo_err(f"warning: this is not this user's usual journal; duplicates are looked for in {name} too")
-                found = make_plan(journal, rows.endpoint, rows, binding=None, options=options).duplicates
+                found = make_plan(journal, endpoint, rows, binding=None, options=options).duplicates
         except (JournalError, ConfigurationError) as error:
             if other == own:
                 raise
@@ -65,7 +68,7 @@ def show_file_plan(where: str, rows: InputFile, binding: Binding | None, options
         RowErrors: the file has wrong rows, and they were not printed as JSON.
     """
     try:
-        options = evolve(options, elsewhere=find_elsewhere(where, rows, options))
+        options = evolve(options, elsewhere=find_elsewhere(where, rows.endpoint, rows, options))
         with open_journal(where) as journal:
             plan = make_plan(journal, rows.endpoint, rows, binding=binding, options=options)
     except RowErrors as wrong:

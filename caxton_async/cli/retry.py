@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from caxton_async.batch.follow_up import Retried, follow_up_rows, next_name
 from caxton_async.batch.lookup import find_endpoint
 from caxton_async.batch.plan import DUPLICATE_DAYS, PlanOptions, make_plan, plan_batch
@@ -9,11 +11,12 @@ from caxton_async.cli._batches import existing_journal, find_batch, location_of,
 from caxton_async.cli._client import check_production, read_environment
 from caxton_async.cli._exit_codes import ExitCode
 from caxton_async.cli._output import echo_err
-from caxton_async.cli._planning import show_plan
+from caxton_async.cli._planning import find_elsewhere, show_plan
 from caxton_async.cli._running import CONCURRENCY, RunOptions, carry_out
 from caxton_async.journal.binding import binding_of, check_binding
 from caxton_async.journal.protocol import Journal
 from caxton_async.journal.states import SENDABLE, BatchInfo
+from caxton_async.journal.stored import decode_request
 
 if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
@@ -66,6 +69,8 @@ def retry(  # noqa: PLR0913 -- each is an option of the command
             echo_err(f"batch {source.id} has no {state.replace('-', ' ')} row that was not retried already")
             show_batch(opened, source, as_json=json, beside={"new_batch": None})
             return _name_unfinished(opened, source)
+        asked = [(row.reference, decode_request(row.request, endpoint.sends)) for row in rows]
+        options = evolve(options, elsewhere=find_elsewhere(location_of(journal), endpoint, asked, options))
         if dry_run:
             plan = make_plan(opened, endpoint, rows, binding=source.binding, options=options)
             return show_plan(plan, endpoint.name, source.binding, as_json=json)

@@ -445,6 +445,19 @@ async def test_a_decision_that_is_not_clear_is_refused(
     assert data_of(status)["counts"]["unknown"] == 2
 
 
+async def test_a_retry_knows_what_was_paid_through_another_journal(desk: Desk) -> None:
+    """Rows that were rejected, and then paid from the same file in another journal, are duplicates."""
+    desk.rows(count=2)
+    desk.fault("failing_envelope", endpoint="move_funds", times=2)
+    await desk.caxton("run", "move_funds", "may.csv")
+    await desk.caxton("run", "move_funds", "may.csv", "--journal", "other.sqlite")
+
+    retried = await desk.caxton("retry", "may", "--state", "rejected")
+
+    assert (retried.code, "2 of 2 rows ask for what may have been paid already" in retried.err) == (2, True)
+    assert len(desk.moved) == 2
+
+
 async def test_a_retry_that_was_killed_goes_on_as_a_batch(desk: Desk) -> None:
     """Retrying again finds nothing more to retry, and names the batch that is left; its JSON is its own."""
     desk.rows(count=4)
