@@ -24,7 +24,7 @@ from caxton_async.journal.binding import binding_of, check_binding
 from caxton_async.journal.opening import hide_dsn
 from caxton_async.journal.protocol import Journal, Taken, Worker
 from caxton_async.journal.states import SENDABLE, BatchInfo, RowState, RowStatus
-from caxton_async.journal.step import Step, make_call, saying_what_was_sent
+from caxton_async.journal.step import Step, make_call, say_what_was_sent
 from caxton_async.journal.stored import decode_request
 from caxton_async.journal.verdict import readable
 from caxton_async.secret import Secret
@@ -246,11 +246,14 @@ class BatchRun(Generic[Request, Result]):
             self._learn(step)
             tries += 1
             is_last = not step.verdict.again or tries == _TRIES
-            with saying_what_was_sent(step.status):
+            try:
                 if is_last and self.pace is None and not self._cooldown.is_on and not self._halted.is_set():
                     following = await worker.record_and_take(taken, step.status)
                 else:
                     await worker.record(taken, step.status)
+            except JournalError as error:
+                say_what_was_sent(error, step.status)
+                raise
             if is_last or not await self._may_send() or (again := await worker.take_again(taken)) is None:
                 break
             taken = again

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from attrs import frozen
@@ -50,8 +50,7 @@ async def take_step(
         JournalError: the outcome could not be written, or the worker was given up; `sent` tells whether it had left.
     """
     step = await make_call(caxton, endpoint, request, worker=worker, rows=rows)
-    with saying_what_was_sent(step.status):
-        await _record(worker, rows, step.status, _answer(step) if keeps_answer else None)
+    await _record(worker, rows, step.status, _answer(step) if keeps_answer else None)
     return step
 
 
@@ -80,7 +79,7 @@ async def make_call(
         said = f"interrupted by {type(raised).__name__} while it was being sent"
         status = RowStatus(state=RowState.UNKNOWN, sent=Sent.UNKNOWN, error=said, started_at=started_at)
         # Under a cancellation the wait ends at once; the journal writes the outcome all the same.
-        with suppress(asyncio.CancelledError), saying_what_was_sent(status):
+        with suppress(asyncio.CancelledError):
             await _record(worker, rows, status, None)
         raise
     status = status_of(verdict, error, started_at=started_at, elapsed_s=time.monotonic() - began)
@@ -94,17 +93,16 @@ def _answer(step: Step[Result]) -> bytes | None:
 
 
 async def _record(worker: Worker, rows: Sequence[Taken], status: RowStatus, answer: bytes | None) -> None:
-    if len(rows) == 1:
-        await worker.record(rows[0], status, answer)
-    else:
-        await worker.record_all(rows, status)
-
-
-@contextmanager
-def saying_what_was_sent(status: RowStatus) -> Iterator[None]:
-    """Let an error of the journal tell whether the request had left whose outcome it could not take."""
     try:
-        yield
+        if len(rows) == 1:
+            await worker.record(rows[0], status, answer)
+        else:
+            await worker.record_all(rows, status)
     except JournalError as error:
-        error.sent = status.sent or Sent.UNKNOWN
+        say_what_was_sent(error, status)
         raise
+
+
+def say_what_was_sent(error: JournalError, status: RowStatus) -> None:
+    """Let an error of the journal tell whether the request had left whose outcome it could not take."""
+    error.sent = status.sent or Sent.UNKNOWN
