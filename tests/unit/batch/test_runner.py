@@ -259,10 +259,10 @@ async def test_what_another_process_pauses_halts_the_run(journal: Journal, monke
 
     async def answer(name: str) -> None:
         if caxton.sent.total() == 4:
-            monkeypatch.setattr(journal, "batch", looked)
             journal.pause(1, "ada: wrong file")
         await seen.wait()
 
+    monkeypatch.setattr(journal, "batch", looked)
     caxton = FakeCaxton(answer)
     summary = await run_batch(caxton, CREATE_WALLET, wallets(50), journal=journal, concurrency=4)
 
