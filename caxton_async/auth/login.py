@@ -7,7 +7,15 @@ from typing import Final
 from caxton_async.auth.hold import FailedLogin, Hold, digest_of
 from caxton_async.auth.token import Token
 from caxton_async.config import Credentials, find_stray
-from caxton_async.errors import ApiError, AuthenticationFailed, CaxtonError, ConfigurationError, LoginRefused, Sent
+from caxton_async.errors import (
+    ApiError,
+    AuthenticationFailed,
+    CaxtonError,
+    ConfigurationError,
+    LoginRefused,
+    Sent,
+    UnreadableReply,
+)
 from caxton_async.models import AccessToken, GetAccessToken
 from caxton_async.protocol.request import fits_header
 from caxton_async.secret import Secret, to_secret
@@ -92,7 +100,8 @@ def _failed(error: CaxtonError, digest: str) -> FailedLogin:
         return FailedLogin(ConfigurationError, str(error))
     if not isinstance(error, ApiError):
         message = f"the login could not be done: {error}"
-        return FailedLogin(AuthenticationFailed, message, was_reached=error.sent is not Sent.NO)
+        wait = error.retry_after_s if isinstance(error, UnreadableReply) else None  # as a gateway's page of HTML asks
+        return FailedLogin(AuthenticationFailed, message, was_reached=error.sent is not Sent.NO, retry_after_s=wait)
     code = (error.api_status or "").strip().casefold()
     said = f"{code}, HTTP {error.http_status}" if code in _CODES else f"HTTP {error.http_status}"
     if code in _REFUSALS:

@@ -13,6 +13,7 @@ import aiohttp
 
 from caxton_async.config import Settings
 from caxton_async.errors import CaxtonError, CertificateRejected, ConfigurationError, NotSent
+from caxton_async.protocol.masking import mask
 from caxton_async.protocol.reply import HttpReply
 from caxton_async.protocol.request import HttpRequest
 from caxton_async.transport.connector import Connector
@@ -27,7 +28,7 @@ from caxton_async.transport.exchange import (
 )
 
 _AUTHENTICATION_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
-# Raised only on a connection that has taken a request, also by what stands in for aiohttp in tests.
+# Raised only on a connection that has taken a request, or by what stands in for aiohttp in tests, which knows of none.
 _AFTER_DISPATCH: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
 
 
@@ -109,7 +110,8 @@ class Transport:
         finally:
             was_cut_off = self._connector.in_flight.pop(request, None) is None and request.dispatched
         # Raised and returned here, since the errors above hold headers and bodies.
-        if request.dispatched or isinstance(failure, _AFTER_DISPATCH):
+        is_direct = isinstance(exchange, DirectExchange)  # where a proxy that breaks off has not been given the request
+        if request.dispatched or (isinstance(failure, _AFTER_DISPATCH) and not is_direct):
             request.dispatched = True
             failed = f"the connection failed ({_name(failure)})"
             return HttpReply(
@@ -124,7 +126,8 @@ class Transport:
 
 
 def _name(failure: Exception | None) -> str:
-    return type(failure).__name__
+    """Return the name of an error that is not ours: a name that nobody can look up says nothing."""
+    return next(kind.__name__ for kind in type(failure).__mro__ if not kind.__module__.startswith("caxton_async"))
 
 
 def _not_sent(request: HttpRequest, failure: Exception | None, flaw: str) -> CaxtonError:
@@ -133,10 +136,6 @@ def _not_sent(request: HttpRequest, failure: Exception | None, flaw: str) -> Cax
     match failure:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
             kind, why = CertificateRejected, "the certificate of the peer is not trusted"
-        case TypeError() | AttributeError() | NotImplementedError():
-            # No failure of the network, and no use in trying again; such a message holds names, and no values.
-            fault = f"{name} was not sent: the HTTP library failed ({failure!r})"
-            return ConfigurationError(fault, endpoint=name, correlation_id=correlation_id)
         case aiohttp.ClientHttpProxyError():
             why = f"the proxy answered {failure.status}{_scheme_wanted(failure)}"
         case aiohttp.ClientProxyConnectionError():
@@ -147,8 +146,13 @@ def _not_sent(request: HttpRequest, failure: Exception | None, flaw: str) -> Cax
             why = f"no connection could be made ({_reason(failure.os_error)})"
         case TimeoutError():
             why = "no connection could be made in time"
-        case _:
+        case None | OSError() | EOFError() | aiohttp.ClientError():
             why = f"no connection could be made ({flaw or _name(failure)})"
+        case _:
+            # No failure of the network, and no use in trying again.
+            said = mask(repr(failure), request.secret_headers.values())
+            fault = f"{name} was not sent: the HTTP library failed ({said})"
+            return ConfigurationError(fault, endpoint=name, correlation_id=correlation_id)
     return kind(f"{name} was not sent: {why}", endpoint=name, correlation_id=correlation_id)
 
 

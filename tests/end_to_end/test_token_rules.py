@@ -127,6 +127,9 @@ async def test_rejections_make_one_login_in_five_seconds() -> None:
 # --- L, M: what a login may answer ---
 
 
+PAGE_OF_A_GATEWAY = b"HTTP/1.1 429 Slow\r\nRetry-After: 60\r\nContent-Length: 13\r\n\r\n<html></html>"
+
+
 @pytest.mark.parametrize("code", ["temporarily_unavailable", "server_error", "slow_down", "invalid_request"])
 async def test_a_login_that_could_not_be_made_is_held_and_heals(code: str) -> None:
     """What says nothing of the password is tried again after the hold, without a restart."""
@@ -141,12 +144,19 @@ async def test_a_login_that_could_not_be_made_is_held_and_heals(code: str) -> No
             assert emulator.count(LOGIN) == 2
 
 
-@pytest.mark.parametrize("fault", ["rate_limited", "server_error_before"])
-async def test_a_login_is_held_for_as_long_as_the_api_asks(fault: str) -> None:
-    """`Retry-After` of a login is kept to, whatever its status, and callers are told."""
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("rate_limited", endpoint=LOGIN, retry_after="60"),
+        Fault("server_error_before", endpoint=LOGIN, retry_after="60"),
+        Fault("mangled", endpoint=LOGIN, raw=PAGE_OF_A_GATEWAY),
+    ],
+    ids=["rate limited", "server error", "page of a gateway"],
+)
+async def test_a_login_is_held_for_as_long_as_the_api_asks(fault: Fault) -> None:
+    """`Retry-After` of a login is kept to, whatever its status and body, and callers are told."""
     with time_machine.travel(time.time(), tick=True) as clock:
-        faults = [Fault(fault, endpoint=LOGIN, retry_after="60")]
-        async with Emulator(faults=faults) as emulator, client(emulator) as caxton:
+        async with Emulator(faults=[fault]) as emulator, client(emulator) as caxton:
             error = await failure(wallet(caxton), AuthenticationFailed)
             clock.shift(58)
             await failure(wallet(caxton), AuthenticationFailed)

@@ -540,6 +540,21 @@ async def test_a_proxy_that_refuses_is_named(header: str, said: str) -> None:
     assert said in str(error)
 
 
+async def test_a_proxy_that_breaks_off_has_not_been_given_the_request() -> None:
+    """A payment that waits for the proxy's way to the host was not sent."""
+
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with served(break_off) as port:
+        settings = Settings(base_url="https://caxton.invalid/", proxy=f"http://127.0.0.1:{port}")
+        async with opened(settings) as transport:
+            error = await failure(transport.send(request("https://caxton.invalid/")), NotSent)
+
+    assert error.sent is Sent.NO
+
+
 async def test_a_proxy_is_logged_in_to() -> None:
     """A request over plain HTTP is handed to the proxy itself, with the login that stands in its URL."""
     server = Server()
@@ -569,7 +584,7 @@ async def test_the_session_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         async with opened(Settings(base_url=url)) as transport:
             replies = [await transport.send(request(url)) for _ in range(2)]
 
-    assert [reply.flaw for reply in replies] == [None, "the connection failed (DispatchedTwice)"]
+    assert [reply.flaw for reply in replies] == [None, "the connection failed (ClientError)"]
     assert len(server.requests) == 2
 
 
@@ -617,11 +632,14 @@ async def test_parts_of_aiohttp_that_changed_are_not_used(
     assert [record.levelname for record in caplog.records if "ClientSession" in record.message] == ["WARNING"]
 
 
-async def test_a_fault_of_the_http_library_is_not_one_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A TypeError inside the HTTP library is said as it is, and nothing suggests to try again."""
+@pytest.mark.parametrize("kind", [TypeError, AttributeError, NotImplementedError, KeyError, ValueError, RuntimeError])
+async def test_a_fault_of_the_http_library_is_not_one_of_the_network(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong inside the HTTP library is said as it is, and nothing suggests to try again."""
 
     def broken(*_: object, **__: object) -> None:
-        raise TypeError("missing 1 required keyword-only argument")
+        raise kind("missing 1 required keyword-only argument")
 
     monkeypatch.setattr(aiohttp.TCPConnector, "connect", broken)
     async with opened(Settings(base_url="http://127.0.0.1:9/")) as transport:
