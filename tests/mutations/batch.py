@@ -33,7 +33,19 @@ def whoever_has_them(take_all: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+async def until_it_is_told(run: Any, _journal: Any, stop: Any) -> None:
+    """Halt a run when it is told to stop, whatever becomes of its batch."""
+    await stop.wait()
+    run._halted.set()
+
+
 MUTATIONS = (
+    Mutation(
+        "what one process pauses, no other goes on with",
+        "caxton_async.batch.runner:BatchRun._halt_with",
+        until_it_is_told,
+        ("unit/batch/test_runner.py::test_what_another_process_pauses_halts_the_run",),
+    ),
     Mutation(
         "of two processes one pays a payroll",
         "caxton_async.journal.sqlite.claims:take_all",
