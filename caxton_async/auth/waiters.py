@@ -19,15 +19,15 @@ class Waiters:
 
     def __init__(self) -> None:
         self._timers: dict[Waiter, asyncio.TimerHandle] = {}
+        self._loop = asyncio.get_running_loop()
 
     def __bool__(self) -> bool:
         return bool(self._timers)
 
     def join(self, deadline: float) -> Waiter:
         """Return what brings the outcome; None when `deadline`, in the loop's time, came first."""
-        loop = asyncio.get_running_loop()
-        waiter: Waiter = loop.create_future()
-        self._timers[waiter] = loop.call_at(deadline, _on_deadline, waiter)
+        waiter: Waiter = self._loop.create_future()
+        self._timers[waiter] = self._loop.call_at(deadline, _on_deadline, waiter)
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
