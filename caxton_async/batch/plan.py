@@ -51,6 +51,11 @@ class BatchPlan:
     digest: str | None
 
 
+def _check_days(_options: object, _attribute: object, days: float) -> None:
+    if not days >= 0:  # nor is "not a number"
+        raise InvalidRequest("duplicates are looked for so many days back: give 0 or more, such as 10")
+
+
 @frozen(kw_only=True)
 class PlanOptions:
     """How a batch is planned: its name, what may pass, who approved it, and which batch it retries.
@@ -61,7 +66,7 @@ class PlanOptions:
 
     name: str | None = None
     allow_duplicates: bool = False
-    duplicate_days: float = DUPLICATE_DAYS
+    duplicate_days: float = field(default=DUPLICATE_DAYS, validator=_check_days)
     elsewhere: Duplicates = field(factory=Duplicates)
     approved: str | None = None
     approved_by: str | None = None

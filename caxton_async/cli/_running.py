@@ -1,6 +1,7 @@
 """Carrying out a batch from the command line: signals, progress, and what is told at the end."""
 
 import asyncio
+import resource
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from caxton_async.client import CaxtonClient
 
 CONCURRENCY: Final = 64
+_DESCRIPTORS: Final = 24  # of the journal, its locks, the token store and the event loop: 12, and as many in reserve
 _AT_ONCE: Final = "stopped at once: what was in flight is unknown"
 # Makes or finds the batch that is carried out; None when there is nothing to do, which it has said.
 Begin = Callable[[Journal, "CaxtonClient"], Awaitable[BatchInfo | None]]
@@ -56,7 +58,18 @@ def carry_out(configuration: Configuration, options: RunOptions, begin: Begin) -
 
     The first Ctrl-C, SIGTERM or SIGHUP lets what is in flight end; the second does not wait for it.
     """
-    return asyncio.run(_Sending(configuration, options, begin).carry_out())
+    in_flight = within_descriptors(options.concurrency)
+    return asyncio.run(_Sending(configuration, evolve(options, concurrency=in_flight), begin).carry_out())
+
+
+def within_descriptors(concurrency: int) -> int:
+    """Return how many calls can be in flight: each has a connection, and the journal needs descriptors as well."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    room = max(limit - _DESCRIPTORS, 1)
+    if limit != resource.RLIM_INFINITY and room < concurrency:
+        echo_err(f"note: at most {room} calls are in flight, since this process may open few files: see ulimit -n")
+        return room
+    return concurrency
 
 
 class _Sending:

@@ -73,6 +73,13 @@ async def test_the_digest_covers_the_duplicates(journal: Journal) -> None:
     assert digest_of(journal) != before
 
 
+@pytest.mark.parametrize("days", [-1.0, float("nan")], ids=["negative", "no number"])
+def test_days_that_let_every_duplicate_pass_are_refused(days: float) -> None:
+    """A slip of the hand does not switch the look for duplicates off."""
+    with pytest.raises(InvalidRequest, match="give 0 or more"):
+        PlanOptions(duplicate_days=days)
+
+
 async def test_only_the_approved_plan_is_planned(journal: Journal) -> None:
     """Rows that were swapped after the approval are refused, and leave nothing."""
     approved = PlanOptions(approved=digest_of(journal), approved_by="grace")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import stat
 import subprocess
@@ -399,3 +400,17 @@ async def test_a_late_answer_that_contradicts_a_decision_is_an_alarm(
 
     assert (decided, codes, alarms, corrected) == (0, [4, 4], 2, 0)
     assert [main(["status", *given]) for given in ([], [batch])] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "in_flight"),
+    [(16, 1), (64, 40), (1024, 64), (resource.RLIM_INFINITY, 64)],
+    ids=["very few", "few", "many", "no limit"],
+)
+def test_calls_in_flight_leave_files_for_the_journal(
+    monkeypatch: pytest.MonkeyPatch, limit: int, in_flight: int
+) -> None:
+    """A journal that cannot open its files cannot record what was sent."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
+
+    assert within_descriptors(64) == in_flight
