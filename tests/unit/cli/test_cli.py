@@ -21,6 +21,7 @@ from caxton_async import CATALOGUE, ConfigurationError, Settings
 from caxton_async.cli import main, split_profile
 from caxton_async.cli._output import plain, printable, private_file, show
 from caxton_async.cli._progress import Progress
+from caxton_async.cli._running import within_descriptors
 from caxton_async.config import unknown_variables
 from caxton_async.journal import RowState
 from caxton_async.models import Balance, GeneratedPassword
