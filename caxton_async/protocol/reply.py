@@ -1,6 +1,6 @@
 """Pure: what came back to an envelope or an error; `status` has the rule of what counts as an answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from attrs import define, field, frozen
@@ -17,12 +17,12 @@ from caxton_async.errors import (
     ServerFailed,
     UnreadableReply,
 )
-from caxton_async.models import ApiStatus, Content, Envelope
+from caxton_async.models import ApiStatus, Envelope
 from caxton_async.protocol import codec, encoding
 from caxton_async.protocol.masking import mask
 from caxton_async.protocol.retry_after import retry_after_s
 from caxton_async.protocol.signs import Signs, path_to, read_signs
-from caxton_async.protocol.spelling import DecodeError, find_member, spellings
+from caxton_async.protocol.spelling import DecodeError, find_member, place, spellings
 from caxton_async.protocol.status import Meaning, Rule, decide
 from caxton_async.secret import Secret
 
@@ -84,8 +84,6 @@ def read_reply(
     **Raises** ApiError or one of its kind for an answer that says no; OutcomeUnknown (UnreadableReply for a repeatable
     call) for a reply that is not whole, not an answer, or contradicts itself.  **Source**: the table `status.RULES`.
     """
-    returns: Any = endpoint.returns
-    read = codec.envelope_reader(returns, endpoint.at_steps)
     problem, raw = _open(reply)
     if problem is None:
         containers = reply.body.count(b"{") + reply.body.count(b"[")
@@ -95,7 +93,7 @@ def read_reply(
     early = reply.early and not endpoint.repeatable
     rule = decide(reply.status, signs.body, signs.content, signs.around, early)
     if rule.meaning is _ACCEPTED:
-        result = _accept(endpoint, request, raw, read)
+        result = _accept(endpoint, request, raw)
         if isinstance(result, Envelope):
             return result
         problem, path = result
@@ -123,17 +121,15 @@ def _flaw(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _accept(
-    endpoint: Endpoint[Any, Any], request: object, raw: object, read: Callable[..., Envelope[Any]]
-) -> Envelope[Any] | tuple[str, str]:
+def _accept(endpoint: Endpoint[Any, Any], request: object, raw: object) -> Envelope[Any] | tuple[str, str]:
     """Return the envelope of an answer that says yes; else what is wrong in it, and where."""
+    returns: Any = endpoint.returns
+    has_envelope = endpoint.body != "form"
+    read = codec.envelope_reader(returns, endpoint.at_steps)
     try:
-        if endpoint.body == "form":
-            returns: Any = endpoint.returns
-            return Envelope(Content(codec.structure(raw, returns)))
-        envelope = read(raw)
+        envelope = read(raw if has_envelope else {"Content": {"Model": raw}})
     except DecodeError as error:
-        return error.problem, error.where("$")
+        return error.problem, place("$", error.path if has_envelope else error.path[2:])
     foreign = _foreign_member(endpoint, request, raw) if endpoint.path_fields else None
     if foreign is None and (endpoint.confirms is None or _is_confirmed(endpoint, request, envelope.content.model)):
         return envelope

@@ -2,20 +2,21 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
-from caxton_async.protocol.spelling import SHAPES, place
+from caxton_async.protocol.spelling import SHAPES, Shape, place
 from caxton_async.protocol.status import CONTRADICTION, FAILING, SUCCESS, Weights, read_names, weights_of
 
 Object = dict[str, object]
-_CONTAINERS: Final = frozenset({dict, list})
 _DECIDING: Final = frozenset({"apistatuscode", "apistatus"})
-_UNREADABLE: Final = object()
 # So many parts of a Model are looked at for the status that is shown; a documented answer has it among the first.
 _MAX_LOOKED_AT: Final = 100
+_SAID: Final = SUCCESS | FAILING | CONTRADICTION
+_TWINS: Final = 8  # beside what is said: two keys of one object differ in case alone
+_CALLERS: Final = frozenset({"AuthorisedClientModel", "AuthorisedUserModel"})
+_USUAL: Final = weights_of(())
 _TOGETHER: Final = {1: "success", 2: "failing", 3: "mixed", **dict.fromkeys((4, 5, 6, 7), "contradiction")}
 
 
@@ -34,8 +35,15 @@ class Signs:
     culprit: Object | None = None
 
 
-# Nearly every answer has no culprit, and one of few combinations.
-_innocent: Final = lru_cache(Signs)
+class _Innocent(dict[tuple[str, str, str], Signs]):
+    """The signs of answers without a culprit, as nearly all are, of which there are few combinations."""
+
+    def __missing__(self, signs: tuple[str, str, str]) -> Signs:
+        self[signs] = Signs(*signs)
+        return self[signs]
+
+
+_INNOCENT: Final = _Innocent()
 
 
 def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.maxsize) -> Signs:
@@ -45,41 +53,51 @@ def read_signs(raw: object, *, is_token: bool = False, containers: int = sys.max
     at most.
     """
     if type(raw) is not dict:
-        return _innocent("no object")
+        return _INNOCENT["no object", "empty", "fine"]
     shape = SHAPES[tuple(raw)]
-    twins, keys = shape.has_twins, shape.keys
-    content, model = raw.get(keys.get("content")), None
-    names: tuple[str, ...] = ()
+    twins, content, model = shape.has_twins, raw.get(shape.content), None
+    parts: list[Object | list[object]] = []
+    within, outside = _USUAL
     if type(content) is dict:
-        within_content = SHAPES[tuple(content)]
-        model = content.get(within_content.keys.get("model"))
-        names = read_names(content.get(within_content.keys.get("expectedresponses")))
-        twins = twins or within_content.has_twins or (type(model) is dict and SHAPES[tuple(model)].has_twins)
-    within, outside = weights_of(names)
-    around, beside = "fine", None
-    containers -= 1  # the answer itself
-    if len(raw) > 1 or content is None:
-        seen = _look_around(raw, content, outside, containers)
-        around, beside, containers = seen.kind, seen.culprit, seen.left
+        inner = SHAPES[tuple(content)]
+        model, expected = content.get(inner.model), content.get(inner.expected)
+        names = read_names(expected)
+        within, outside = weights_of(names)
+        twins = twins or inner.has_twins
+        is_flat = type(expected) is list and len(expected) == len(names)
+        if len(content) == is_flat + (inner.model is not None):  # then there is nothing else in it
+            parts, containers = [model] if type(model) is dict or type(model) is list else [], containers - 1 - is_flat
+        else:
+            parts = [content]
+    elif type(content) is list:
+        parts = [content]
     culprits: dict[int, Object] = {}
-    says = _walk([content], within, containers, culprits)
-    said = _TOGETHER[says] if says else "silent" if model else "empty"
-    if twins:
-        body = "twins"
-    elif is_token or "content" not in keys:
-        has_words = raw.get(keys.get("message")) or raw.get(keys.get("error"))
-        body = "words" if has_words else "token" if is_token else "other"
-    elif raw.get(keys.get("error")):
-        body = "error beside"
-    else:
-        body = "envelope" if type(model) is dict or type(model) is list else "no model"
+    around, beside = "fine", None
+    if (len(raw) > 1 or content is None) and not (containers <= 1 and shape.is_silent):
+        seen = _look_around(raw, shape, outside, containers)
+        around, beside, containers = seen.kind, seen.culprit, seen.left
+    says = _walk(parts, within, containers - 1, culprits)
+    if says & _TWINS and type(model) is dict:
+        twins = twins or SHAPES[tuple(model)].has_twins
+    said = _TOGETHER[says & _SAID] if says & _SAID else "silent" if model else "empty"
+    body = "twins" if twins else _kind_of(raw, shape, model, is_token=is_token)
     if not culprits and beside is None:
-        return _innocent(body, said, around)
+        return _INNOCENT[body, said, around]
     culprit = _worst(culprits)
     return Signs(body, said, around, beside if around == "unauthorised" else culprit or beside)
 
 
-@frozen
+def _kind_of(raw: Object, shape: Shape, model: object, *, is_token: bool) -> str:
+    """Return the kind of a body in which no key stands twice."""
+    if is_token or shape.content is None:
+        has_words = raw.get(shape.message) or raw.get(shape.error)
+        return "words" if has_words else "token" if is_token else "other"
+    if raw.get(shape.error):
+        return "error beside"
+    return "envelope" if type(model) is dict or type(model) is list else "no model"
+
+
+@define
 class _Surroundings:
     """What stands around the Content, by the kind that weighs most, and how many containers are left within it."""
 
@@ -88,19 +106,21 @@ class _Surroundings:
     left: int
 
 
-def _look_around(raw: Object, content: object, weights: Weights, containers: int) -> _Surroundings:
-    callers: list[object] = []
-    others: list[object] = []
+def _look_around(raw: Object, shape: Shape, weights: Weights, containers: int) -> _Surroundings:
+    callers: list[Object | list[object]] = []
+    others: list[Object | list[object]] = []
     for key, value in raw.items():
-        if (type(value) is dict or type(value) is list) and value is not content:
-            (callers if key[:10].casefold() == "authorised" else others).append(value)
+        if (type(value) is dict or type(value) is list) and key != shape.content:
+            is_caller = key in _CALLERS or key[:10].casefold() == "authorised"
+            (callers if is_caller else others).append(value)
     culprits: dict[int, Object] = {}
-    itself = _weigh(raw, weights, culprits)
-    others_say = itself | _walk(others, weights, containers, culprits)
-    callers_say = _walk(callers, weights, containers, culprits)
-    both = callers_say | others_say
+    others_say = _walk([raw], weights, 0, culprits) if not shape.is_silent else 0
+    if others:
+        others_say |= _walk(others, weights, containers, culprits)
+    callers_say = _walk(callers, weights, containers, culprits) if callers else 0
+    both = (callers_say | others_say) & _SAID
     if both <= SUCCESS:
-        kind = "success" if others_say else "fine"
+        kind = "success" if others_say & _SAID else "fine"
     elif both & CONTRADICTION or others_say & SUCCESS:
         kind = "contradiction"
     else:
@@ -108,9 +128,7 @@ def _look_around(raw: Object, content: object, weights: Weights, containers: int
     return _Surroundings(kind, _worst(culprits), containers - len(callers) - len(others))
 
 
-def _walk(  # noqa: C901  # one loop: a call for each object would cost as much as what it does
-    parts: list[object], weights: Weights, containers: int, culprits: dict[int, Object]
-) -> int:
+def _walk(parts: list[Object | list[object]], weights: Weights, containers: int, culprits: dict[int, Object]) -> int:
     """Return what all statuses in `parts`, which it fills with what is in them, say together.
 
     It looks at the outer ones first, and not by recursion, whose depth the server would decide; when it has met as many
@@ -118,28 +136,23 @@ def _walk(  # noqa: C901  # one loop: a call for each object would cost as much 
     """
     says = 0
     for value in parts:
+        items: Iterable[object] = value
         if type(value) is dict:
-            shape = SHAPES[tuple(value)]
-            if shape.decides:
+            items, shape = value.values(), SHAPES[tuple(value)]
+            if not shape.is_silent:
                 code, name = value.get(shape.code), value.get(shape.name)
+                said = weights[code, name] if type(code) is int and type(name) is str else weights.of(code, name)
                 if shape.has_twins:
-                    code = _UNREADABLE
-                if code is not None or name is not None:
-                    said = weights[code, name] if type(code) is int and type(name) is str else weights.of(code, name)
-                    if said != SUCCESS:
-                        culprits.setdefault(said, value)
-                    says |= said
-            if len(parts) < containers:
-                for item in value.values():
-                    if type(item) is dict or type(item) is list:
-                        parts.append(item)  # noqa: PERF401  # twice as fast as a comprehension of a few
-        elif len(parts) < containers and type(value) is list and not _CONTAINERS.isdisjoint(map(type, value)):
-            parts += [item for item in value if item and (type(item) is dict or type(item) is list)]
+                    said = CONTRADICTION if shape.code or shape.name else 0
+                    says |= _TWINS
+                if said > SUCCESS:
+                    culprits.setdefault(said, value)
+                says |= said
+        if len(parts) < containers:
+            for item in items:
+                if item and (type(item) is dict or type(item) is list):
+                    parts.append(item)  # noqa: PERF401  # faster than a comprehension of a few
     return says
-
-
-def _weigh(value: Object, weights: Weights, culprits: dict[int, Object]) -> int:
-    return _walk([value], weights, 0, culprits)
 
 
 def _worst(culprits: dict[int, Object]) -> Object | None:

@@ -99,16 +99,22 @@ class ByShape(dict[tuple[str, ...], Value]):
 class Shape:
     """What the keys of an object tell, whatever the case of their letters: which of them stand for members that decide.
 
-    `keys` are these, by their names in lower case; `code` and `name` are those of a status.
+    `code` and `name` are those of a status; `is_silent`: nothing here says anything of an answer.
     """
 
-    __slots__ = ("code", "decides", "has_twins", "keys", "name")
+    __slots__ = ("code", "content", "error", "expected", "has_twins", "is_silent", "message", "model", "name")
 
     def __init__(self, keys: Mapping[str, Any], *, has_twins: bool) -> None:
-        self.keys = keys
-        self.code, self.name = keys.get("apistatuscode"), keys.get("apistatus")
-        self.decides = self.code is not None or self.name is not None
+        # Of any type, since an object may be asked for a key that is None: it has none.
+        self.code: Any = keys.get("apistatuscode")
+        self.name: Any = keys.get("apistatus")
+        self.content: Any = keys.get("content")
+        self.model: Any = keys.get("model")
+        self.expected: Any = keys.get("expectedresponses")
+        self.error: Any = keys.get("error")
+        self.message: Any = keys.get("message")
         self.has_twins = has_twins
+        self.is_silent = self.code is None and self.name is None and not has_twins
 
 
 _SILENT: Final = Shape({}, has_twins=False)

@@ -101,7 +101,9 @@ class Weights(dict[tuple[int | None, str | None], int]):
         return SUCCESS if self._around and weigh(code, name, frozenset()) == SUCCESS else says
 
     def of(self, code: object, name: object) -> int:
-        """Say what a triplet means."""
+        """Say what a triplet means; 0 where there is none."""
+        if code is None and name is None:
+            return 0
         if (code is None or type(code) is int) and (name is None or type(name) is str):
             return self[code, name]
         return self._weigh(code, name)

@@ -5,7 +5,7 @@ Reading is strict, since a payments client must not guess: a `str` takes only a 
 a secret, or an object of its own does not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, TypeVar, get_args, get_origin
 
@@ -25,7 +25,7 @@ from caxton_async.protocol.scalars import (
     read_enum,
 )
 from caxton_async.protocol.signs import find_status
-from caxton_async.protocol.spelling import DecodeError, find_member, spellings
+from caxton_async.protocol.spelling import ByShape, DecodeError, spellings
 
 T = TypeVar("T")
 
@@ -53,8 +53,6 @@ def structure(value: object, cls: type[T]) -> T:
 @lru_cache(maxsize=1024)
 def envelope_reader(returns: Any, at: tuple[str, ...]) -> Callable[..., m.Envelope[Any]]:
     """Return what structures a whole answer around a result of the class `returns`, at `at` in its Model.
-
-    Make it before an answer is looked at, so that its keys are known; `is_settled` then says that all are spelled so.
 
     **Raises** DecodeError, with the path below the answer, when it does not fit.
     """
@@ -167,16 +165,14 @@ def _result_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hoo
     if returns is None or returns is type(None):
         return lambda _value, _: None
     inner = converter.get_structure_hook(returns)
+    steps = tuple((step, ByShape(partial(_spelling_of, step.casefold()))) for step in at)
+
+    is_list = is_sequence(returns)
 
     def read(value: Any, _: Any) -> Any:
-        for depth, step in enumerate(at, 1):
-            if type(value) is dict and step in value:
-                value = value[step]
-            elif type(value) is dict and (key := find_member(value, step)) is not None:
-                value = value[key]
-            else:
-                raise DecodeError("is missing", at[:depth])
-        if type(value) is list and len(value) > _LONG and is_sequence(returns):
+        if steps:
+            value = _step_down(value, steps, at)
+        if is_list and type(value) is list and len(value) > _LONG:
             return _read_long(converter, value, returns, at)
         try:
             return inner(value, returns)
@@ -185,6 +181,21 @@ def _result_hook(converter: Converter, returns: Any, at: tuple[str, ...]) -> Hoo
         raise DecodeError(located.problem, (*at, *located.path))
 
     return read
+
+
+def _step_down(value: Any, steps: tuple[tuple[str, Mapping[tuple[str, ...], Any]], ...], at: tuple[str, ...]) -> Any:
+    depth = 0
+    try:
+        for step, spelled in steps:
+            depth += 1
+            value = value[step if step in value else spelled[tuple(value)]]
+    except (KeyError, TypeError):  # no such member, or no object
+        raise DecodeError("is missing", at[:depth]) from None
+    return value
+
+
+def _spelling_of(name: str, shape: tuple[str, ...]) -> str | None:
+    return next((key for key in shape if key.casefold() == name), None)
 
 
 def _read_long(converter: Converter, values: list[Any], cls: Any, at: tuple[str, ...]) -> Any:
