@@ -37,10 +37,10 @@ from caxton_async.protocol.request import Caller
 
 IN_FLIGHT = 64
 PEERS_ROWS = 200_000  # of what keeps a task for each row: a million would not fit into many a machine
-SHORT, FULL = 200_000, 1_000_000  # rows of a batch
+SHORT, FULL = 150_000, 1_000_000  # rows of a batch
 CLAIM, SAMPLES = 64, 100  # rows of a claim, and how many claims are timed at either end of a batch
 BATCHES = 10  # of the journal that is opened for one of them
-OPENINGS = 7  # of which the median counts
+OPENINGS = 5  # of which the median counts
 REQUESTS = [MoveFunds("GBP", "POT1-GBP", Decimal(n) / 100) for n in range(1, 1001)]
 SETTLING = 100_000  # rows after which memory should grow no more
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -60,7 +61,7 @@ class Moves(Protocol):
 
 @define(eq=False)
 class _Ask:
-    """A claim that is under way; `asked` is how many rows it looks for, None before the writer has come to it."""
+    """A claim that is under way; `asked` is how many rows it looks for, None until that is decided."""
 
     after: int
     turn: int
@@ -71,25 +72,42 @@ class _Ask:
 class _Queue:
     """Who waits for a row of a batch; `after` is the position past which the next is looked for."""
 
+    most: int  # rows of one claim
     after: int = 0
     turn: int = 0  # raised when `after` goes back: claims that were under way then move it no more
     waiting: Waiting = field(factory=deque)
     asks: list[_Ask] = field(factory=list)
+    _deciding: threading.Lock = field(factory=threading.Lock)  # the writer decides in a thread of its own
 
     def come_back_to(self, position: int) -> None:
         """Let the next claim find a row again, and those behind it."""
         self.after, self.turn = min(self.after, position - 1), self.turn + 1
 
-    def is_heard(self) -> bool:
-        """Tell whether a claim is under way that will see all who wait now."""
-        return not self.waiting or any(ask.asked is None for ask in self.asks)
+    def ask(self) -> _Ask | None:
+        """Begin another claim; None where one that is under way will see all who wait now."""
+        with self._deciding:
+            if not self.waiting or any(ask.asked is None for ask in self.asks):
+                return None
+            self.asks.append(_Ask(self.after, self.turn))
+            return self.asks[-1]
 
-    def wanted(self, ask: _Ask, most: int) -> int:
+    def end(self, ask: _Ask) -> None:
+        """Forget a claim that is done."""
+        with self._deciding:
+            self.asks.remove(ask)
+
+    def decide(self, ask: _Ask) -> int:
         """Return how many rows a claim looks for: one for each who waits and whom no earlier claim serves."""
-        ask.asked = 0  # before it looks: who comes later asks anew
-        served = sum(other.asked or 0 for other in list(self.asks) if other is not ask)
-        ask.asked = max(0, min(len(self.waiting) - served, most))
-        return ask.asked
+        with self._deciding:
+            if ask.asked is None:
+                served = sum(other.asked or 0 for other in self.asks)
+                ask.asked = max(0, min(len(self.waiting) - served, self.most))
+            return ask.asked
+
+    def decide_all(self) -> None:
+        """Let no claim that is under way serve those who come from now on."""
+        for ask in self.asks:
+            self.decide(ask)
 
 
 class Claims:
@@ -104,6 +122,8 @@ class Claims:
     async def take(self, batch: int, recorded: Recording | None = None) -> Taken | None:
         """Take the next row that waits to be sent, once what is being recorded is durable."""
         queue = self._queues.get(batch) or await self._begin(batch)
+        if recorded is not None:
+            queue.decide_all()  # or this row would wait, durably `sending`, for an outcome of a later commit
         future: asyncio.Future[Taken | None] = asyncio.get_running_loop().create_future()
         queue.waiting.append(future)
         self._claim(batch, queue)
@@ -122,7 +142,7 @@ class Claims:
         async with self._beginning:
             if batch not in self._queues:
                 await self._moves.begin(batch)
-                self._queues[batch] = _Queue()
+                self._queues[batch] = _Queue(self._concurrency)
             return self._queues[batch]
 
     def _claim(self, batch: int, queue: _Queue) -> None:
@@ -130,16 +150,15 @@ class Claims:
 
         One that has begun is not waited for: the next is then in the commit right after its own.
         """
-        if queue.is_heard():
+        ask = queue.ask()
+        if ask is None:
             return
-        ask = _Ask(queue.after, queue.turn)
-        queue.asks.append(ask)
         # How many is told as late as possible, so that one claim serves all who came by now.
-        claim = self._moves.claim(batch, ask.after, lambda: queue.wanted(ask, self._concurrency))
+        claim = self._moves.claim(batch, ask.after, lambda: queue.decide(ask))
         claim.add_done_callback(lambda done: self._hand_out(batch, queue, ask, done))
 
     def _hand_out(self, batch: int, queue: _Queue, ask: _Ask, done: Claim) -> None:
-        queue.asks.remove(ask)
+        queue.end(ask)
         if done.cancelled():  # the loop is closing
             return
         if (error := done.exception()) is not None:
