@@ -25,11 +25,20 @@ def mask(text: str, secrets: Iterable[Secret | None]) -> str:
     A server may repeat what it was sent as it is, escaped for a form, a URL, JSON or HTML, in base64, in other letters,
     or cut off: any piece of 8 characters is masked, and of a shorter secret the whole word.
     """
+    return mask_each((text,), secrets)[0]
+
+
+def mask_each(texts: Iterable[str], secrets: Iterable[Secret | None]) -> list[str]:
+    """Return each of `texts` masked; what the secrets look like is worked out once."""
     long: set[str] = set()
     words: set[str] = set()
     for secret in filter(None, secrets):
         value = secret.reveal().removeprefix("Bearer ").strip()
         (words if len(value) < _PIECE else long).update(map(_fold, _forms(value)))
+    return [_hide(text, long, words) for text in texts]
+
+
+def _hide(text: str, long: set[str], words: set[str]) -> str:
     found = [
         (spans[start][0], spans[end - 1][1])
         for read, spans in _readings(text)

@@ -19,7 +19,7 @@ from caxton_async.errors import (
 )
 from caxton_async.models import ApiStatus, Envelope
 from caxton_async.protocol import codec, encoding
-from caxton_async.protocol.masking import mask
+from caxton_async.protocol.masking import mask_each
 from caxton_async.protocol.retry_after import retry_after_s
 from caxton_async.protocol.signs import Signs, path_to, read_signs
 from caxton_async.protocol.spelling import DecodeError, find_member, place, spellings
@@ -192,17 +192,18 @@ class _Reading:
     ) -> CaxtonError:
         """Make the error of a reply that says nothing for certain; `problem` is said of `path`, if it is about it."""
         name = self.endpoint.name
+        api_status, path = self._quoted(status.api_status, path)
         known: dict[str, Any] = {
             "endpoint": name,
             "correlation_id": self.correlation_id,
             "http_status": self.reply.status or None,
             "api_status_code": status.api_status_code,
-            "api_status": self._quoted(status.api_status),
-            "path": self._quoted(path),
+            "api_status": api_status,
+            "path": path,
             "retry_after_s": retry_after_s(self.reply.headers),
         }
         if is_about_path and path is not None:
-            problem = f"{known['path']} of the reply {problem}"
+            problem = f"{path} of the reply {problem}"
         if self.endpoint.repeatable:
             sent = Sent.YES if self.reply.flaw is None else Sent.UNKNOWN
             return UnreadableReply(f"{name}: {problem}; it is safe to call again", sent=sent, **known)
@@ -211,10 +212,10 @@ class _Reading:
             **known,
         )
 
-    def refused(self, status: ApiStatus, path: str, kind: type[ApiError] | None) -> ApiError:
+    def refused(self, status: ApiStatus, culprit: str, kind: type[ApiError] | None) -> ApiError:
         """Make the error of an answer that says no."""
         http_status, code = self.reply.status, status.api_status_code
-        name, description = self._quoted(status.api_status), self._quoted(status.api_status_description)
+        name, description, path = self._quoted(status.api_status, status.api_status_description, culprit)
         if self.endpoint.body == "form":
             name = name.casefold() if name is not None and name.casefold() in _TOKEN_ERRORS else None
             description = None
@@ -227,17 +228,23 @@ class _Reading:
             api_status_code=code,
             api_status=name,
             description=description,
-            path=self._quoted(path),
+            path=path,
             retry_after_s=retry_after_s(self.reply.headers),
         )
 
-    def _quoted(self, text: str | None) -> str | None:
-        """Return text of the server's on one line that can be printed, without any secret that it may echo."""
-        if text is None:
-            return None
-        text = mask(text[:_MAX_MASKED], (*self.secrets, *_secrets_of(self.request)))
-        printable = "".join(character if character.isprintable() else " " for character in text)
-        return " ".join(printable.split())[:_MAX_QUOTED]
+    def _quoted(self, *texts: str | None) -> tuple[str | None, ...]:
+        """Return texts of the server's on one line each that can be printed, without any secret that it may echo."""
+        masked = mask_each((text[:_MAX_MASKED] for text in texts if text is not None), self._secrets())
+        quoted = (" ".join(_printable(text).split())[:_MAX_QUOTED] for text in masked)
+        return tuple(None if text is None else next(quoted) for text in texts)
+
+    def _secrets(self) -> Iterator[Secret | None]:
+        yield from self.secrets
+        yield from _secrets_of(self.request)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 def _framework_status(raw: Mapping[str, object]) -> ApiStatus:

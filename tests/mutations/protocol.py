@@ -134,8 +134,8 @@ MUTATIONS = (
     ),
     Mutation(
         "no secret is quoted from an answer",
-        "caxton_async.protocol.masking:mask",
-        lambda text, _secrets: text,
+        "caxton_async.protocol.masking:mask_each",
+        lambda texts, _secrets: list(texts),
         (
             f"{REPLY}::test_an_echoed_secret_is_masked",
             "test_promises.py::test_a_secret_that_the_server_echoes_is_masked",
