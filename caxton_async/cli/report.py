@@ -1,7 +1,10 @@
 """`caxton report`: what became of a batch, in figures and in files."""
 
 import datetime as dt
+import os
 import sys
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 from caxton_async.batch.outcome import summarise
@@ -17,6 +20,7 @@ from caxton_async.batch.report.export import (
 from caxton_async.batch.report.page import render_page
 from caxton_async.batch.report.summary import figures_of
 from caxton_async.cli._batches import code_of_counts, existing_journal, find_batch
+from caxton_async.cli._exit_codes import Failure
 from caxton_async.cli._output import echo_err, show_table, silence
 from caxton_async.journal.protocol import JournalReader
 from caxton_async.journal.states import BatchInfo
@@ -44,6 +48,7 @@ def report(  # noqa: PLR0913 -- each is an option of the command
         journal: The journal of the batch.
         json: Print the batch and each row as JSON.
     """
+    _check_no_setting(csv, spreadsheet, html)
     with existing_journal(journal) as opened:
         info = find_batch(opened, batch)
         records = Records(opened, info)
@@ -61,6 +66,15 @@ def report(  # noqa: PLR0913 -- each is an option of the command
         elif not (csv or spreadsheet or html):
             _show_figures(opened, info)
         return code_of_counts(opened.counts(info.id))
+
+
+def _check_no_setting(*targets: Path | None) -> None:
+    """Check that no file is one that a variable names: the key of a journal is never written over."""
+    named = {name: value for name, value in os.environ.items() if name.startswith("CAXTON_")}
+    for target, (name, value) in product(filter(None, targets), named.items()):
+        with suppress(OSError, ValueError):
+            if target.samefile(value):
+                raise Failure(f"{target} is what {name} names: name another file")
 
 
 def _print_json(journal: JournalReader, info: BatchInfo, records: Records) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import logging
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -59,6 +60,7 @@ def _transactions(text: str) -> list[dict[str, Any]]:
         raise ConfigurationError(
             'MT940 statements need an extra: python -m pip install "caxton-async[statements]"'
         ) from None
+    logging.getLogger("mt940").setLevel(logging.CRITICAL + 1)  # it quotes lines of the statement that it cannot read
     try:
         options = mt940.options.Options(applicant_iban=True)  # not in front of the name
         found = [each.data for each in mt940.parse(io.StringIO(text), options=options).transactions]

@@ -415,3 +415,17 @@ def test_calls_in_flight_leave_files_for_the_journal(
     monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
 
     assert within_descriptors(64) == in_flight
+
+
+def test_a_report_is_never_written_over_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its key a journal could not be read any more."""
+    key = tmp_path / "key"
+    key.write_text("precious")
+    monkeypatch.setenv("CAXTON_JOURNAL_KEY_FILE", str(key))
+
+    code = main(["report", "may", "--csv", str(key), "--force"])
+
+    assert (code, key.read_text()) == (2, "precious")
+    assert "is what CAXTON_JOURNAL_KEY_FILE names" in capsys.readouterr().err

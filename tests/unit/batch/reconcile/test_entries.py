@@ -78,6 +78,15 @@ def test_an_mt940_statement_is_read_whatever_it_is_called(written, name: str, en
     )
 
 
+def test_a_damaged_mt940_statement_is_not_quoted(written, caplog: pytest.LogCaptureFixture) -> None:
+    """The library that reads it logs the line that it cannot read, which may hold an account number."""
+    damaged = MT940.replace(":61:", ":61:x12345678")
+    with pytest.raises(CaxtonError) as caught:
+        read_statement(written(damaged, "statement.sta"))
+
+    assert "12345678" not in f"{caught.value} {caplog.text}"
+
+
 @pytest.mark.parametrize("version", ["02", "08"])
 def test_a_camt_statement_is_read(written, version: str) -> None:
     """Each payment of a batch is an entry; what is pending is none, and what was reversed came back."""
