@@ -6,7 +6,7 @@ import math
 import select
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
@@ -72,8 +72,9 @@ class Connector(aiohttp.TCPConnector):
         self._probes[protocol] = _probe(transport.get_extra_info("socket").fileno())
         is_tls = transport.get_extra_info("ssl_object") is not None
         transport.set_write_buffer_limits(_TLS_BUFFER_BYTES if is_tls else _BUFFER_BYTES, 0)
-        if hasattr(transport, "max_size"):  # asyncio's own, without TLS
-            transport.max_size = _READ_BYTES
+        plain: Any = transport
+        if hasattr(plain, "max_size"):  # asyncio's own, without TLS
+            plain.max_size = _READ_BYTES
 
     def _set_timer(self, ends_at: float) -> None:
         if self._timer is not None:
