@@ -38,4 +38,7 @@ class WorkerSettings:
     functions = (pay,)
     on_startup = startup
     on_shutdown = shutdown
+    # After SIGTERM jobs end by themselves, within the deadline of a call.  One that arq cancels between its own steps
+    # ends arq before `on_shutdown`, and what is in flight is then unknown.
+    job_completion_wait = 70
     redis_settings = RedisSettings.from_dsn(os.environ.get("REDIS_URL", "redis://localhost"))

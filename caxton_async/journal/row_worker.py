@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from attrs import define, field
 
@@ -16,6 +16,7 @@ from caxton_async.journal.states import LAST, NewBatch, PlannedRow, RowState, Ro
 
 Waiting = deque["asyncio.Future[Taken | None]"]
 Claim = asyncio.Future[list[Taken]]
+_PATIENCE_S: Final = 1.0  # of a worker that leaves, with a journal that does not answer
 Recording = asyncio.Future[Sequence[Recorded]]
 
 
@@ -118,6 +119,7 @@ class Claims:
         self._concurrency = concurrency
         self._queues: dict[int, _Queue] = {}
         self._beginning = asyncio.Lock()
+        self._under_way: set[Claim] = set()
 
     async def take(self, batch: int, recorded: Recording | None = None) -> Taken | None:
         """Take the next row that waits to be sent, once what is being recorded is durable."""
@@ -156,6 +158,7 @@ class Claims:
         # How many is told as late as possible, so that one claim serves all who came by now.
         claim = self._moves.claim(batch, ask.after, lambda: queue.decide(ask))
         claim.add_done_callback(lambda done: self._hand_out(batch, queue, ask, done))
+        self._watch(claim)
 
     def _hand_out(self, batch: int, queue: _Queue, ask: _Ask, done: Claim) -> None:
         queue.end(ask)
@@ -196,7 +199,17 @@ class Claims:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
             claim.add_done_callback(self._give_all_back)
+            self._watch(claim)
             raise
+
+    def _watch(self, claim: Claim) -> None:
+        self._under_way.add(claim)
+        claim.add_done_callback(self._under_way.discard)
+
+    async def end(self) -> None:
+        """Wait until what is being taken for nobody has been given back."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=_PATIENCE_S)
 
     def _give_all_back(self, claim: Claim) -> None:
         if not claim.cancelled() and claim.exception() is None:
@@ -217,12 +230,16 @@ class RowWorker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        leaving = asyncio.ensure_future(self._moves.leave())
+        leaving = asyncio.ensure_future(self._leave())
         try:
             await asyncio.shield(leaving)
         except JournalError:
             if error is None:
                 raise
+
+    async def _leave(self) -> None:
+        await self._claims.end()
+        await self._moves.leave()
 
     @property
     def id(self) -> int:
