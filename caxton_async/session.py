@@ -26,6 +26,7 @@ from caxton_async.models import (
     GetAccessToken,
     ResetCredentials,
 )
+from caxton_async.protocol import codec
 from caxton_async.retry import login_delay_s
 from caxton_async.secret import Secret
 from caxton_async.transport import Transport
@@ -55,6 +56,7 @@ class Session:
         """Open the pool in the running event loop; nothing is connected and nobody is logged in yet."""
         if self._loop is not None:
             raise ConfigurationError("a client is opened once: make another one, or share this one")
+        codec.load()
         self._transport.open()
         self._loop = asyncio.get_running_loop()
         identity = f"{self.settings.origin}\n{self.credentials.username}\n{self.credentials.client_name}"

@@ -13,7 +13,7 @@ from caxton_async.secret import Secret
 if TYPE_CHECKING:
     from caxton_async.protocol.codec.converter import can_read, envelope_reader, read_status, structure
 
-__all__ = ["can_read", "decode", "envelope_reader", "read_status", "structure", "to_json"]
+__all__ = ["can_read", "decode", "envelope_reader", "load", "read_status", "structure", "to_json"]
 
 
 def decode(body: bytes) -> object:
@@ -50,6 +50,11 @@ def _reveal(value: object) -> str:
 
 _parse: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _encoder: Final = msgspec.json.Encoder(enc_hook=_reveal, decimal_format="number")
+
+
+def load() -> None:
+    """Load what structures answers, which is not loaded before a client is opened, so that no answer waits for it."""
+    import_module(f"{__name__}.converter")
 
 
 def __getattr__(name: str) -> object:
