@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -81,15 +82,15 @@ class SharedPace:
         number = max(1, round(_AHEAD_S / self._interval_s)) if self._interval_s else 0
         loop = asyncio.get_running_loop()
         while True:
-            asked_at = loop.time()
             try:
                 question = (_RESERVE, self._origin, number * self._interval_s)
-                wait_s = await loop.run_in_executor(self._thread, self._ask, *question)
+                wait_s, asked = await loop.run_in_executor(self._thread, self._ask, *question)
             except JournalError as error:
                 _log.warning("no call is made while the pace of all workers is not known: %s", error)
                 await asyncio.sleep(_AWAY_S)
                 continue
             break
+        asked_at = loop.time() - (time.monotonic() - asked)
         first = max(asked_at + wait_s, loop.time()) if wait_s <= 0 else asked_at + wait_s
         if self._interval_s:
             self._turns.extend(first + turn * self._interval_s for turn in range(number))
@@ -98,16 +99,18 @@ class SharedPace:
         else:
             self._free_until = asked_at + _AHEAD_S
 
-    def _ask(self, statement: str, *parameters: object) -> float:
+    def _ask(self, statement: str, *parameters: object) -> tuple[float, float]:
+        """Return what the server answers, and when it was asked: not before this thread had its turn."""
         if self._session is None:
             session = QuerySession(self._server, self._keyring, 0.0)
             with session.transaction() as tx:
                 tx.run(_MAKE, self._origin)
             self._session = session
         with self._session.transaction() as tx:
+            asked = time.monotonic()
             if statement is _KEEP_QUIET:
-                return float(tx.run(statement, *parameters))
-            return float(tx.ask(statement, *parameters)[0][0])
+                return float(tx.run(statement, *parameters)), asked
+            return float(tx.ask(statement, *parameters)[0][0]), asked
 
     def _close(self) -> None:
         if self._session is not None:
