@@ -98,7 +98,8 @@ class Weights(dict[tuple[int | None, str | None], int]):
 
     def _weigh(self, code: object, name: object) -> int:
         says = weigh(code, name, self._expected)
-        return SUCCESS if self._around and weigh(code, name, frozenset()) == SUCCESS else says
+        usual = weigh(code, name, frozenset()) if self._around else says
+        return SUCCESS if SUCCESS in {says, usual} else max(says, usual)
 
     def of(self, code: object, name: object) -> int:
         """Say what a triplet means; 0 where there is none."""

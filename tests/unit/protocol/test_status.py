@@ -209,6 +209,15 @@ def test_every_answer_has_one_row() -> None:
             assert (getattr(rule, column) or set()) <= set(signs_of_it)
 
 
+def test_a_refused_caller_with_a_sign_of_success_is_unknown() -> None:
+    """Around the Content the usual names count beside those that are expected of it."""
+    caller = {"ApiStatus": "Success", "ApiStatusCode": 500}
+
+    said = outcome({"Content": {"Model": None, "ExpectedResponses": ["IsValid"]}, "AuthorisedClientModel": caller})
+
+    assert said == "unknown"
+
+
 @pytest.mark.parametrize("space", [" ", "\t", "\x1f", "\x0c"], ids=ascii)
 def test_white_space_around_a_code_means_nothing(space: str) -> None:
     """A code in digits is read whatever kind of white space the server puts around it."""
