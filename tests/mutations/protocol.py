@@ -148,6 +148,18 @@ MUTATIONS = (
         ("unit/protocol/test_masking.py::test_a_secret_is_masked_in_every_form",),
     ),
     Mutation(
+        "a secret is masked where it is escaped",
+        "caxton_async.protocol.masking:_MAX_ESCAPES",
+        1,
+        ("unit/protocol/test_masking.py::test_a_secret_is_masked_in_every_form",),
+    ),
+    Mutation(
+        "long words of a server are not remembered",
+        "caxton_async.protocol.status:_MAX_NAME",
+        2**30,
+        ("unit/protocol/test_density.py::test_ever_new_words_fill_no_memory",),
+    ),
+    Mutation(
         "a reply that would fill the memory is not parsed",
         "caxton_async.protocol.density:is_too_dense",
         returning(False),
