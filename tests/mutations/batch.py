@@ -39,7 +39,24 @@ async def until_it_is_told(run: Any, _journal: Any, stop: Any) -> None:
     run._halted.set()
 
 
+def returning_itself(text: str) -> str:
+    """Compare texts as they are."""
+    return text
+
+
 MUTATIONS = (
+    Mutation(
+        "a payment in other letters is the same",
+        "caxton_async.journal.stored:_fold",
+        returning_itself,
+        ("test_plan.py::test_the_same_payments_are_found_in_disguise",),
+    ),
+    Mutation(
+        "calls in flight leave files for the journal",
+        "caxton_async.cli._running:_DESCRIPTORS",
+        0,
+        ("test_cli.py::test_calls_in_flight_leave_files_for_the_journal",),
+    ),
     Mutation(
         "what one process pauses, no other goes on with",
         "caxton_async.batch.runner:BatchRun._halt_with",
