@@ -1,6 +1,5 @@
 """The asyncio client of the Caxton payments API: the public names, and nothing else."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from caxton_async.errors import (
@@ -31,6 +30,7 @@ from caxton_async.errors import (
     TransitionRefused,
     UnreadableReply,
 )
+from caxton_async.lazy import load_when_named
 
 if TYPE_CHECKING:
     from caxton_async.batch import BatchSummary, resume_batch, run_batch
@@ -93,8 +93,7 @@ __all__ = [
     "to_jsonable",
 ]
 
-# Where each name is, which is loaded when it is first named: the command line, and an import of the package alone,
-# wait for nothing that they do not use.
+# Where each name is: the command line, and an import of the package alone, wait for nothing that they do not use.
 _NAMES: Final = {
     "batch": "BatchSummary resume_batch run_batch",
     "client": "CaxtonClient",
@@ -107,14 +106,7 @@ _NAMES: Final = {
     "protocol.encoding": "to_jsonable",
     "secret": "Secret",
 }
-_HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+__getattr__ = load_when_named(__name__, _NAMES)
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 Source: Caxton developer guide; `documented=False` marks a path that is assumed.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from attrs import Attribute, Factory, field, fields, fields_dict, frozen, has
 
 from caxton_async import models as m
-from caxton_async.errors import ConfigurationError
+from caxton_async.errors import ConfigurationError, InvalidRequest
 from caxton_async.syntax import is_plain_path
 
 Request = TypeVar("Request")
@@ -239,3 +240,16 @@ DECIDE_TRANSFER: Final[Endpoint[m.DecideTransfer, None]] = Endpoint(
 CATALOGUE: Final[Mapping[str, Endpoint[object, object]]] = MappingProxyType(
     {value.name: value for value in tuple(globals().values()) if isinstance(value, Endpoint)}
 )
+
+
+def find_endpoint(name: str, known: Mapping[str, Endpoint[Any, Any]] = CATALOGUE) -> Endpoint[Any, Any]:
+    """Return the call of this name.
+
+    **Raises** InvalidRequest, naming the nearest, when there is none.
+    """
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    raise InvalidRequest(
+        f"there is no call {name!r}: " + (f"did you mean {near[0]}?" if near else "caxton endpoints lists them")
+    )

@@ -1,7 +1,8 @@
 """Batches that can be killed at any instant: rows in, a journal of what was sent, a report out."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from caxton_async.lazy import load_when_named
 
 if TYPE_CHECKING:
     from caxton_async.batch.input import InputFile, InputOptions, Row, RowErrors, read_rows
@@ -28,7 +29,7 @@ __all__ = [
     "run_batch",
 ]
 
-# Where each name is, which is loaded when it is first named: to look at a journal needs no reader of files.
+# Where each name is: to look at a journal needs no reader of files.
 _NAMES: Final = {
     "input": "InputFile InputOptions Row RowErrors read_rows",
     "lookup": "BULK_PAYMENTS find_batches",
@@ -36,11 +37,4 @@ _NAMES: Final = {
     "plan": "BatchPlan PlanOptions make_plan plan_batch",
     "runner": "resume_batch run_batch",
 }
-_HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+__getattr__ = load_when_named(__name__, _NAMES)

@@ -1,13 +1,13 @@
 """Finding a batch by what a person calls it, and the endpoint by its name."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from caxton_async import endpoints
 from caxton_async.bulk import BulkPaymentRow
 from caxton_async.endpoints import CATALOGUE, Endpoint
-from caxton_async.errors import InvalidRequest, JournalRefused
+from caxton_async.errors import JournalRefused
 from caxton_async.journal.protocol import JournalReader
 from caxton_async.journal.states import SENDABLE, BatchInfo
 
@@ -24,13 +24,7 @@ def find_endpoint(name: str) -> Endpoint[Any, Any]:
     Raises:
         InvalidRequest: there is none of this name.
     """
-    known: dict[str, Endpoint[Any, Any]] = {**CATALOGUE, BULK_PAYMENTS.name: BULK_PAYMENTS}
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, 1)
-    raise InvalidRequest(
-        f"there is no call {name!r}: " + (f"did you mean {near[0]}?" if near else "caxton endpoints lists them")
-    )
+    return endpoints.find_endpoint(name, {**CATALOGUE, BULK_PAYMENTS.name: BULK_PAYMENTS})
 
 
 def find_batches(journal: JournalReader, text: str | int) -> Sequence[BatchInfo]:

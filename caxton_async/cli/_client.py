@@ -34,7 +34,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> "Configuration"
         return load_configuration(environ)
     except ConfigurationError as error:
         problem = str(error)
-    if not environ.get("CAXTON_PASSWORD") and not environ.get("CAXTON_PASSWORD_FILE"):
+    # A profile may name its file.
+    if not any(environ.get(name) for name in ("CAXTON_PASSWORD", "CAXTON_PASSWORD_FILE", "CAXTON_PROFILE")):
         problem += "; CAXTON_PASSWORD (or CAXTON_PASSWORD_FILE) is missing"
     raise ConfigurationError(problem)
 

@@ -18,7 +18,7 @@ from caxton_async.cli._exit_codes import ExitCode, Failure
 from caxton_async.cli._output import echo_err, plain, secret_file, show_json
 from caxton_async.cli._output import show as show_record
 from caxton_async.config import Configuration
-from caxton_async.endpoints import CATALOGUE, Endpoint
+from caxton_async.endpoints import Endpoint, find_endpoint
 from caxton_async.errors import InvalidRequest
 from caxton_async.events import Event
 from caxton_async.protocol.spelling import spellings
@@ -89,19 +89,6 @@ async def _call(configuration: Configuration, endpoint: Endpoint[Any, Any], requ
         f"interrupted while {endpoint.name} was in flight: whether it was carried out is unknown; "
         "find out before doing it again",
         ExitCode.UNKNOWN,
-    )
-
-
-def find_endpoint(name: str) -> Endpoint[Any, Any]:
-    """Return the call of this name.
-
-    **Raises** InvalidRequest, naming the nearest, when there is none.
-    """
-    if name in CATALOGUE:
-        return CATALOGUE[name]
-    near = difflib.get_close_matches(name, CATALOGUE, 1)
-    raise InvalidRequest(
-        f"there is no call {name!r}: " + (f"did you mean {near[0]}?" if near else "caxton endpoints lists them")
     )
 
 

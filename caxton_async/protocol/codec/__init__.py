@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from caxton_async.lazy import load_when_named
 from caxton_async.protocol.density import SMALL, is_too_dense
 from caxton_async.protocol.spelling import DecodeError
 from caxton_async.secret import Secret
@@ -57,8 +58,4 @@ def load() -> None:
     import_module(f"{__name__}.converter")
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.converter"), name)
-    return value
+__getattr__ = load_when_named(__name__, {"converter": "can_read envelope_reader read_status structure"})
