@@ -23,6 +23,8 @@ PACKAGES = (
 )
 # What was measured, in a line of a table: a ratio, if there is one.
 FIGURE = re.compile(r"[\d.,]+x?")
+# A figure before it that is no part of what was measured: a ratio, or one with a point.
+NO_NAME = re.compile(r"[\d,]+(\.\d+x?|x)")
 HEAD = """\
 # Results
 
@@ -62,7 +64,8 @@ def goals(parts: Mapping[str, str]) -> str:
             if line.startswith("|") and cells[-1].endswith((": reached", ": missed")):
                 figures = [n for n, cell in enumerate(cells[:-1]) if FIGURE.fullmatch(cell)]
                 at = max((n for n in figures if cells[n].endswith("x")), default=figures[-1])
-                lines.append(f"| {title} | {', '.join(cells[:at])} | {cells[at]} | {cells[-1]} |")
+                what = ", ".join(cell for cell in cells[:at] if not NO_NAME.fullmatch(cell))
+                lines.append(f"| {title} | {what} | {cells[at]} | {cells[-1]} |")
     return "\n".join(lines) + "\n"
 
 
