@@ -73,7 +73,7 @@ def _fold(text: str) -> str:
 def _readings(text: str) -> Iterator[tuple[str, Sequence[_Span]]]:
     """Yield `text` folded, as it is and without its escapes, with the place in `text` of each character."""
     spans: list[_Span] = [(at, at + 1) for at in range(len(text))]
-    for _ in range(_MAX_ESCAPES):
+    for _ in range(_MAX_ESCAPES + 1):
         yield _fold(text), spans
         read, places, end = "", [], 0
         for escape in _ESCAPED.finditer(text):

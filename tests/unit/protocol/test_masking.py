@@ -5,6 +5,7 @@ import html
 import json
 import urllib.parse
 from collections.abc import Callable
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,12 @@ from caxton_async.protocol.masking import mask
 from caxton_async.secret import Secret
 
 PASSWORD = 'p@ss+w0rd/"&=%<CANARY>é'
+
+
+def _escape_all(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "form": urllib.parse.quote_plus,
@@ -29,6 +36,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "HTML in numbers": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
     "JSON in numbers": lambda text: "".join(f"\\u{ord(letter):04X}" for letter in text),
     "JSON with its solidus": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "a query in a query in a query": lambda text: reduce(lambda each, _: _escape_all(each), range(3), text),
     "hexadecimal": lambda text: text.encode().hex(),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 for a URL": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
@@ -45,6 +53,13 @@ def leaked(shown: str, form: str) -> list[str]:
     """Return the pieces of 8 characters of `form` that still stand in a text."""
     pieces = {form[at : at + 8] for at in range(len(form) - 7)}
     return [piece for piece in pieces if piece.casefold() in shown.casefold()]
+
+
+def test_a_text_is_unescaped_so_often_and_no_more() -> None:
+    """What a server escapes again and again costs no more than that, and stays as it is."""
+    text = f"it said %{'25' * 50}41"
+
+    assert mask(text, [Secret(PASSWORD)]) == text
 
 
 @pytest.mark.parametrize("form", FORMS)

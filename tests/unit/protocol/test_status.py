@@ -224,6 +224,12 @@ def test_white_space_around_a_code_means_nothing(space: str) -> None:
     assert read_code(f"{space}100{space}") == (100, True)
 
 
+@pytest.mark.parametrize("status", [VALID, FAILED], ids=["valid", "failed"])
+def test_a_content_that_is_a_list_is_not_accepted(status: dict[str, object]) -> None:
+    """There is no Model in it, whatever its items say."""
+    assert outcome({"Content": [status]}) != "accepted"
+
+
 def test_an_odd_key_is_known_by_its_letters() -> None:
     """The signs are found however the keys are spelled, and the answer stays as it came."""
     raw: dict[str, object] = {"CONTENT": {"model": {"zUnknown": [{"apistatus": "IsValid"}]}}}
