@@ -125,7 +125,7 @@ async def test_no_batch_ends_with_a_row_that_may_be_sent(desk: Desk, fault: Faul
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("rows", "kills"), [(scaled(2_000, 10_000), scaled(5, 20)), (scaled(200, 100_000), scaled(1, 1_000))]
+    ("rows", "kills"), [(scaled(1_500, 10_000), scaled(4, 20)), (scaled(200, 100_000), scaled(1, 1_000))]
 )
 async def test_killed_workers_pay_nothing_twice_and_lose_nothing(desk: Desk, rows: int, kills: int) -> None:
     """Four workers, killed one after the other while a twentieth of the answers is lost: 0 twice, 0 lost, one login."""

@@ -100,7 +100,7 @@ def test_no_story_makes_a_batch_do_anything_twice_or_lose_anything() -> None:
     run_state_machine_as_test(
         BatchMachine,
         settings=settings(
-            max_examples=scaled(200, 10_000),
+            max_examples=scaled(120, 10_000),
             stateful_step_count=8,
             deadline=None,
             suppress_health_check=list(HealthCheck),

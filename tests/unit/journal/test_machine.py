@@ -143,7 +143,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize(
     "examples",
-    [7, pytest.param(scaled(100, 5_000), marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+    [7, pytest.param(scaled(60, 5_000), marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
 )
 def test_the_rows_are_where_a_model_says(new_place: Callable[[], Place], examples: int) -> None:
     """Claims, outcomes, late ones, workers that leave and decisions in any order keep journal and model alike."""

@@ -131,7 +131,7 @@ async def test_a_stopped_process_is_not_given_up(place: Place, tmp_path: Path, s
 @pytest.mark.parametrize("kind", ["sqlite", "postgres over TCP"])
 async def test_a_process_that_is_stopped_beyond_every_timeout_is_not_given_up(kind: str, tmp_path: Path) -> None:
     """Deadline, claim, grace and the patience of TCP run out in its sleep: its lock is held, so it keeps its rows."""
-    stops, server = scaled(3, 20), OwnServer() if kind != "sqlite" else None
+    stops, server = scaled(1, 20), OwnServer() if kind != "sqlite" else None
     try:
         place = sqlite_place(tmp_path, is_encrypted=False)
         if server is not None:

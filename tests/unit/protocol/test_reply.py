@@ -860,7 +860,7 @@ def test_any_reply_makes_a_result_or_an_error_of_ours(endpoint: Endpoint, body: 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@settings(max_examples=scaled(2_000, 100_000))
+@settings(max_examples=scaled(1_000, 100_000))
 @given(endpoint=st.sampled_from(list(CATALOGUE.values())), body=bodies, status=statuses)
 def test_a_hundred_thousand_replies_make_nothing_else(endpoint: Endpoint, body: bytes, status: int) -> None:
     """The same, by the thousand."""
