@@ -78,6 +78,7 @@ class _Queue:
     turn: int = 0  # raised when `after` goes back: claims that were under way then move it no more
     waiting: Waiting = field(factory=deque)
     asks: list[_Ask] = field(factory=list)
+    is_gathering: bool = False  # who records an outcome in this turn of the loop, to be served by one claim
     _deciding: threading.Lock = field(factory=threading.Lock)  # the writer decides in a thread of its own
 
     def come_back_to(self, position: int) -> None:
@@ -128,7 +129,11 @@ class Claims:
             queue.decide_all()  # or this row would wait, durably `sending`, for an outcome of a later commit
         future: asyncio.Future[Taken | None] = asyncio.get_running_loop().create_future()
         queue.waiting.append(future)
-        self._claim(batch, queue)
+        if recorded is None:
+            self._claim(batch, queue)
+        elif not queue.is_gathering:
+            queue.is_gathering = True
+            asyncio.get_running_loop().call_soon(self._claim_for_gathered, batch, queue)
         try:
             if recorded is not None:
                 await recorded
@@ -146,6 +151,11 @@ class Claims:
                 await self._moves.begin(batch)
                 self._queues[batch] = _Queue(self._concurrency)
             return self._queues[batch]
+
+    def _claim_for_gathered(self, batch: int, queue: _Queue) -> None:
+        """Ask once for all who recorded an outcome since the last turn of the loop: their outcomes are queued before."""
+        queue.is_gathering = False
+        self._claim(batch, queue)
 
     def _claim(self, batch: int, queue: _Queue) -> None:
         """Ask for as many rows as there are waiting, unless a claim that has not begun yet does so.
