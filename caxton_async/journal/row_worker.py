@@ -153,7 +153,7 @@ class Claims:
             return self._queues[batch]
 
     def _claim_for_gathered(self, batch: int, queue: _Queue) -> None:
-        """Ask once for all who recorded an outcome since the last turn of the loop: their outcomes are queued before."""
+        """Ask once for all who recorded an outcome in this turn of the loop: their outcomes are queued before it."""
         queue.is_gathering = False
         self._claim(batch, queue)
 
