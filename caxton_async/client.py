@@ -2,7 +2,6 @@
 
 import difflib
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
@@ -13,12 +12,12 @@ from attrs import evolve
 from caxton_async import resources as r
 from caxton_async.attempts import View
 from caxton_async.auth.stores import TokenStore
-from caxton_async.config import Configuration, Credentials, Settings, Variables, load_configuration
+from caxton_async.config import Configuration, Credentials, Settings, load_configuration
 from caxton_async.endpoints import CATALOGUE, Endpoint
 from caxton_async.errors import ConfigurationError
 from caxton_async.models import Envelope
 from caxton_async.protocol.request import Caller
-from caxton_async.secret import Secret
+from caxton_async.secret import ENVIRON, Secret, Variables
 from caxton_async.session import Session
 
 Request = TypeVar("Request")
@@ -56,7 +55,7 @@ class CaxtonClient:
 
     @classmethod
     def from_env(
-        cls, environ: Mapping[str, str] = os.environ, *, token_store: TokenStore | None = None, **settings: object
+        cls, environ: Mapping[str, str] = ENVIRON, *, token_store: TokenStore | None = None, **settings: object
     ) -> Self:
         """Make a client from the `CAXTON_...` variables, acting for the account and user that they name, if any.
 

@@ -6,8 +6,9 @@ Whoever needs the value calls `reveal()`, in the one expression that writes it t
 import functools
 import hmac
 import inspect
-from collections.abc import Callable
-from typing import Any, NoReturn, Self, TypeVar
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 Class = TypeVar("Class", bound=type)
 
@@ -95,3 +96,32 @@ def hiding(**hidden: Callable[[object], object]) -> Callable[[Class], Class]:
         return cls
 
     return decorate
+
+
+class Variables(Mapping[str, str]):
+    """The environment, so that no frame and no signature which holds it shows a value."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ: Mapping[str, str] = environ._environ if isinstance(environ, Variables) else environ
+
+    def __getitem__(self, name: str) -> str:
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+    def __repr__(self) -> str:
+        return f"Variables({len(self)} of them)"
+
+    def secret(self, name: str) -> Secret | None:
+        """Return the value of a variable that holds a secret; an empty one counts as not set."""
+        return Secret(self[name]) if self.get(name) else None
+
+
+# What functions read by default; a signature shows its defaults, and so does `help`.
+ENVIRON: Final = Variables(os.environ)

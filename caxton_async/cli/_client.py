@@ -11,6 +11,7 @@ from attrs import evolve
 from caxton_async.cli._exit_codes import Failure
 from caxton_async.cli._output import echo_err
 from caxton_async.errors import ConfigurationError
+from caxton_async.secret import ENVIRON
 
 if TYPE_CHECKING:
     from caxton_async.auth.stores import TokenStore
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SOON: Final = dt.timedelta(days=7)
 
 
-def read_environment(environ: Mapping[str, str] = os.environ) -> "Configuration":
+def read_environment(environ: Mapping[str, str] = ENVIRON) -> "Configuration":
     """Read the variables of whatever may have to log in.
 
     **Raises** ConfigurationError that names all that are missing or wrong.

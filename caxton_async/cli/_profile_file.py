@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from caxton_async.cli._exit_codes import Failure
 from caxton_async.config.profiles import default_file
-from caxton_async.secret import Secret
+from caxton_async.secret import ENVIRON, Secret
 from caxton_async.syntax import is_loopback
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TABLE: Final = re.compile(r"\s*\[")
 
 
-def profiles_file(environ: Mapping[str, str] = os.environ) -> Path:
+def profiles_file(environ: Mapping[str, str] = ENVIRON) -> Path:
     """Return the file of profiles: the one of `CAXTON_CONFIG`, else the user's."""
     named = environ.get("CAXTON_CONFIG")
     return Path(named).expanduser() if named else default_file()

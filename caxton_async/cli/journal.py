@@ -23,7 +23,8 @@ def export(file: Path, /, *, journal: str | None = None) -> int:
         journal: The journal.
     """
     export_journal(location_of(journal), file)
-    echo_err(f"written: {file}; to use it in place of the journal: caxton journal adopt --journal {file} --note WHY")
+    adopting = f"caxton journal adopt{option_for(str(file))} --note WHY"
+    echo_err(f"written: {file}; to use it in place of the journal: {adopting}")
     return ExitCode.ACCEPTED
 
 

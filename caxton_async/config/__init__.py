@@ -8,7 +8,7 @@ from caxton_async.config.credentials import (
     password_from_keyring,
 )
 from caxton_async.config.settings import Environment, Settings
-from caxton_async.config.variables import Configuration, Variables, load_configuration, unknown_variables
+from caxton_async.config.variables import Configuration, load_configuration, unknown_variables
 
 __all__ = [
     "Configuration",
@@ -16,7 +16,6 @@ __all__ = [
     "Environment",
     "PasswordProvider",
     "Settings",
-    "Variables",
     "find_stray",
     "from_env",
     "load_configuration",

@@ -1,7 +1,6 @@
 """From environment, profile and keywords to what a client is made from."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,7 +19,7 @@ from caxton_async.config.credentials import (
 from caxton_async.config.profiles import default_file, did_you_mean, read_profile
 from caxton_async.config.settings import ProxyUrl, Settings
 from caxton_async.errors import ConfigurationError
-from caxton_async.secret import Secret
+from caxton_async.secret import ENVIRON, Secret, Variables
 from caxton_async.syntax import HEADER_VALUE
 
 Result = TypeVar("Result")
@@ -54,31 +53,6 @@ class Configuration:
     user_id: str | None = None
 
 
-class Variables(Mapping[str, str]):
-    """The environment, so that no frame which holds it shows a value."""
-
-    __slots__ = ("_environ",)
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ: Mapping[str, str] = environ._environ if isinstance(environ, Variables) else environ
-
-    def __getitem__(self, name: str) -> str:
-        return self._environ[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._environ)
-
-    def __len__(self) -> int:
-        return len(self._environ)
-
-    def __repr__(self) -> str:
-        return f"Variables({len(self)} of them)"
-
-    def secret(self, name: str) -> Secret | None:
-        """Return the value of a variable that holds a secret; an empty one counts as not set."""
-        return Secret(self[name]) if self.get(name) else None
-
-
 @frozen
 class _Given:
     """What is given for one setting, and by what."""
@@ -103,7 +77,7 @@ def _make_settings(values: Mapping[str, Any]) -> Settings:
 
 
 def load_configuration(
-    environ: Mapping[str, str] = os.environ, profile: str | None = None, **settings: object
+    environ: Mapping[str, str] = ENVIRON, profile: str | None = None, **settings: object
 ) -> Configuration:
     """Return what keywords, the `CAXTON_...` variables and a profile say, in this order, and the defaults of the rest.
 

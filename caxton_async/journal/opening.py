@@ -13,7 +13,7 @@ from caxton_async.journal.sqlite.copies import Register
 from caxton_async.journal.sqlite.journal_file import SqliteJournal
 from caxton_async.journal.sqlite.tables import MIGRATIONS
 from caxton_async.journal.states import Adopted
-from caxton_async.secret import Secret
+from caxton_async.secret import ENVIRON, Secret
 
 if TYPE_CHECKING:
     from caxton_async.journal.postgres.journal_server import PostgresJournal
@@ -22,7 +22,7 @@ Where = TypeVar("Where")
 
 
 def open_journal(
-    where: str | os.PathLike[str] | Secret, *, drain_s: float = 5.0, environ: Mapping[str, str] = os.environ
+    where: str | os.PathLike[str] | Secret, *, drain_s: float = 5.0, environ: Mapping[str, str] = ENVIRON
 ) -> Journal:
     """Return the journal at a path or a DSN (`postgresql://...`), which `with` and `async with` open.
 
@@ -47,7 +47,7 @@ def is_database(where: str | os.PathLike[str]) -> bool:
     return os.fspath(where).startswith(("postgresql://", "postgres://"))
 
 
-def migrate_journal(where: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ) -> int:
+def migrate_journal(where: str | os.PathLike[str], *, environ: Mapping[str, str] = ENVIRON) -> int:
     """Bring a journal to the form of this program, making one in a database if there is none; return its version.
 
     Raises:
@@ -86,7 +86,7 @@ def _open_file(where: str | os.PathLike[str], environ: Mapping[str, str], drain_
     return SqliteJournal(path.absolute(), state_folder(environ), cipher, drain_s=drain_s)
 
 
-def check_missing(where: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ) -> None:
+def check_missing(where: str | os.PathLike[str], *, environ: Mapping[str, str] = ENVIRON) -> None:
     """Check that a journal that is not there was never used.
 
     Raises:
@@ -95,13 +95,13 @@ def check_missing(where: str | os.PathLike[str], *, environ: Mapping[str, str] =
     Register(state_folder(environ)).check_new(Path(where).absolute())
 
 
-def known_journals(environ: Mapping[str, str] = os.environ) -> list[Path]:
+def known_journals(environ: Mapping[str, str] = ENVIRON) -> list[Path]:
     """Return the journals in files that programs of this user have used, and that are there still."""
     return Register(state_folder(environ)).paths()
 
 
 def export_journal(
-    where: str | os.PathLike[str], target: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ
+    where: str | os.PathLike[str], target: str | os.PathLike[str], *, environ: Mapping[str, str] = ENVIRON
 ) -> None:
     """Write a copy of a journal in a file as it is now: the way to back it up, also while it is in use.
 
@@ -115,7 +115,7 @@ def export_journal(
 
 
 def adopt_journal(
-    where: str | os.PathLike[str], *, who: str, note: str, environ: Mapping[str, str] = os.environ
+    where: str | os.PathLike[str], *, who: str, note: str, environ: Mapping[str, str] = ENVIRON
 ) -> Adopted:
     """Make a copy or a restored backup, of a file or a database, the journal that is used from now on.
 
@@ -134,7 +134,7 @@ def adopt_journal(
         return journal.adopt(who=who, note=note)
 
 
-def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+def state_folder(environ: Mapping[str, str] = ENVIRON) -> Path:
     """Return the folder in which programs of this user keep their state; `CAXTON_STATE_DIR` names another one."""
     if named := environ.get("CAXTON_STATE_DIR"):
         return Path(named)

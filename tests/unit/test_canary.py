@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import logging
 import pickle
+import pydoc
 import traceback
 import warnings
 from collections.abc import Callable
@@ -15,14 +16,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from caxton_async import CaxtonClient, CaxtonError, Credentials, Settings
+from caxton_async import CaxtonClient, CaxtonError, Credentials, Settings, client, config
 from caxton_async.auth.stores import PostgresTokenStore, RedisTokenStore
 from caxton_async.auth.stores.sqlite import SqliteTokenStore
 from caxton_async.batch import BULK_PAYMENTS, run_batch
 from caxton_async.batch.report.export import Records, json_rows, write_csv, write_json, write_spreadsheet
 from caxton_async.batch.report.page import render_page
 from caxton_async.bulk import BulkPaymentRow
-from caxton_async.journal import open_journal
+from caxton_async.journal import open_journal, opening
 from caxton_async.models import GetAccessToken, NewUser
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS, LOGIN, PASSWORD, PAYLOAD, PAYMENT, UPLOAD, Kind
@@ -202,3 +203,12 @@ async def test_a_key_beside_a_request_is_not_shown() -> None:
         await closed.users.create(USER, iv_key=canary.IV_KEY)
 
     assert canary.found_in(*canary.texts_of(refusal.value)) == []
+
+
+def test_the_help_of_a_public_name_shows_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a function reads by default is named in its signature, and not shown."""
+    monkeypatch.setenv("CAXTON_PASSWORD", canary.PASSWORD)
+
+    shown = [pydoc.render_doc(module) for module in (client, config, opening)]
+
+    assert [text for text in shown if canary.PASSWORD in text] == []
