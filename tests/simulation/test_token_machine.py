@@ -93,7 +93,7 @@ class Model:
         return self.failed is AuthenticationFailed and not self.is_past(self.retry_at)
 
     def both(self, until: float) -> tuple[float, float]:
-        return self.now[0] + until - self.now[1], until
+        return self.now[0] + (until - self.now[1]), until  # in this order, or the last digit is another
 
     def reset(self) -> None:
         self.token, self.outdated = None, self.runs
